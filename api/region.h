@@ -1,0 +1,34 @@
+/*
+ * What an API process is: one region, its shard(s), its committer(s), its catalog.
+ */
+#ifndef TIDE_API_REGION_H
+#define TIDE_API_REGION_H
+
+#include "api/committer.h"
+#include "config/config.h"
+#include "store/catalog/catalog.h"
+
+struct region {
+	struct config config;
+	struct shard *shard;         /* one today; reached through region_shard_of only */
+	struct committer *committer;
+	struct catalog *catalog;
+	uint64_t started_ms;
+};
+
+/* The shard that owns a partition-key hash. Batch operations, Scan and index queries are written as a merge over shards. */
+static inline struct shard *
+region_shard_of(struct region *region, uint64_t key_hash)
+{
+	(void)key_hash;
+	return region->shard;
+}
+
+static inline struct committer *
+region_committer_of(struct region *region, uint64_t key_hash)
+{
+	(void)key_hash;
+	return region->committer;
+}
+
+#endif

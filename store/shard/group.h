@@ -1,0 +1,125 @@
+/*
+ * A group: what commits with one journal write and one fsync. Local writes of a group share one LOCAL unit; each unit
+ * from a peer stays a unit of its own. Everything here runs on the committer thread.
+ *
+ * Reads through the group see what the group has written so far, so that operations that queue up together are
+ * serialized one after the other. Nothing is visible outside before group_commit has it on disk.
+ */
+#ifndef TIDE_STORE_SHARD_GROUP_H
+#define TIDE_STORE_SHARD_GROUP_H
+
+#include "store/shard/shard.h"
+
+struct group;
+
+/** Open the shard's group; there is one at a time. NULL: no memory. */
+struct group *group_open(struct shard *shard);
+
+/**
+ * Write all of it to the journal (one write, one fsync), then to the store (one unsynced batch), fold the totals, tell the
+ * observers, and release the group, whatever happened. An empty group does nothing.
+ * Errors     those of journal_append; TIDE_CORRUPT or TIDE_IO of the store after the journal has it: the shard is sealed
+ *            (further groups answer TIDE_UNKNOWN) until it is opened again, which replays the journal.
+ */
+tide_err group_commit(struct group *group, struct tide_error *error);
+
+/** Release a group and everything in it without committing. */
+void group_abandon(struct group *group);
+
+uint64_t group_bytes(const struct group *group); /* so far: the committer closes a group at a bound */
+struct shard *group_shard(struct group *group);
+
+/* --- local writes --- */
+
+/**
+ * The item as the group sees it. What `out` borrows lives as long as the group.
+ * Errors     TIDE_NOTFOUND (absent or tombstone), TIDE_CORRUPT, TIDE_IO, TIDE_NOMEM.
+ */
+tide_err group_get(struct group *group, uint64_t table, struct bytes key, struct stored *out);
+
+/**
+ * Put or delete an item: a record of this journal with the next clock. A put copies `image`. With `keep_before` the record
+ * carries the image before (a stream view wants it). Deleting what is not there writes nothing and is TIDE_OK.
+ * An operation does all its checks first: after its first write it must not fail.
+ * Errors     TIDE_NOTFOUND (this region holds no such table), TIDE_CORRUPT, TIDE_IO, TIDE_NOMEM: nothing of this write is in the group.
+ */
+tide_err group_put(struct group *group, uint64_t table, struct bytes key, struct bytes image, bool keep_before);
+tide_err group_delete(struct group *group, uint64_t table, struct bytes key, bool keep_before);
+
+/* --- this region's bookkeeping: journaled as notes, never travels --- */
+
+/** A table's replica here changes its state. From ABSENT the table appears; to ABSENT its items go (delete-range). */
+tide_err group_table_state(struct group *group, uint64_t table, enum replica_state state);
+
+/** What is known of a member region: its incarnation and nonce, or that the operator declared it lost. */
+tide_err group_member(struct group *group, uint8_t region, uint16_t incarnation, uint64_t nonce, bool lost);
+
+/** That member knows our incarnation and nonce (volatile; with its clock, above which we go on). */
+tide_err group_counted(struct group *group, uint8_t region, struct hlc clock);
+
+/** Promise that no later record of this journal has a smaller clock than now: makes the clock durable. */
+tide_err group_clock(struct group *group);
+
+/* --- from peers --- */
+
+/* Why an apply had to stop. */
+struct apply_stop {
+	struct jid origin;    /* TIDE_HELD: the journal that must come first; JID_NONE: the clock guard */
+	struct hlc clock;     /* up to here */
+	uint64_t table;       /* TIDE_GAP, TIDE_FORKED */
+};
+
+/**
+ * Apply one unit of another journal, as it came from the wire; `via` is the region number of the peer that sent it.
+ * Records already applied, and records of tables that this region does not hold (or is still loading), are left out.
+ *
+ * Errors     TIDE_GAP     a record before it is missing here: nothing applied; ask again from the vectors.
+ *            TIDE_HELD    `stop` says for what: nothing applied; try again later.
+ *            TIDE_FORKED  the origin's history contradicts what we hold: that origin is stopped.
+ *            TIDE_CORRUPT, TIDE_NOMEM, TIDE_IO: nothing applied.
+ */
+tide_err group_apply(struct group *group, struct bytes wire_unit, uint8_t via, struct apply_stop *stop,
+    struct tide_error *error);
+
+/** "Complete to": everything of `origin` up to `upto` in `tables` has been sent and applied here. */
+tide_err group_progress(struct group *group, struct jid origin, const uint64_t *tables, uint32_t n, struct mark upto);
+
+/* What a region says about its replicas when it has sent its whole journal: tombstones go by this. */
+struct told_table {
+	uint64_t table;
+	enum replica_state state;
+	struct vector vector;
+};
+
+/** `promise`: no later record of `origin` has a smaller clock; `tables`: what it had applied by then (volatile; copied). */
+tide_err group_told(struct group *group, struct jid origin, struct hlc promise, const struct told_table *tables, uint32_t n);
+
+/**
+ * Load a piece of a snapshot into a table in CREATING. Cursor and items move in one unit, so that a killed
+ * bootstrap goes on where it was. The first piece carries the snapshot's vectors. With `done` the table is in CATCHUP.
+ * A piece of another snapshot than the one under way, or not after its cursor, is TIDE_GAP.
+ */
+struct load_piece {
+	uint64_t table;
+	uint8_t source;
+	uint64_t snapshot;
+	struct bytes after;       /* the cursor that this piece follows; empty: the first */
+	struct bytes cursor;      /* the last key in it */
+	struct bytes wire_unit;   /* a SNAPSHOT unit */
+	struct vector vector, position;
+	struct hlc clock;         /* the source's */
+	uint64_t items_expected;
+	bool done;
+};
+tide_err group_load(struct group *group, const struct load_piece *piece, struct tide_error *error);
+
+/** Forget a bootstrap under way and what it loaded: start over. */
+tide_err group_load_restart(struct group *group, uint64_t table);
+
+/** CATCHUP tables that stand at the region's cut become ACTIVE. True in `*changed` when any did. */
+tide_err group_align(struct group *group, bool *changed);
+
+/** Drop up to `max` tombstones (and expired conflict entries) that the rule allows to drop, resuming a walk over the tables. */
+tide_err group_collect(struct group *group, uint32_t max, uint32_t *collected);
+
+#endif

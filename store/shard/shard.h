@@ -1,0 +1,175 @@
+/*
+ * A shard: one journal, one store, and the fold over the journal that is held in memory. No globals; a process can
+ * hold several. Opening a shard is recovery: last checkpoint, then the journal from there.
+ *
+ *     dir/identity       this journal's id and a random nonce that tells two lives of one folder apart
+ *     dir/journal/       segments
+ *     dir/store/         the key-value store: what the journal adds up to
+ *     dir/checkpoint-N   the fold at sequence N; everything up to N is on disk in the store
+ *
+ * Threads: one thread (the committer) opens groups and commits. Reads, views, ships and checkpoints: any thread.
+ */
+#ifndef TIDE_STORE_SHARD_SHARD_H
+#define TIDE_STORE_SHARD_SHARD_H
+
+#include "conflict/vector.h"
+#include "store/journal/journal.h"
+#include "store/kv/kv.h"
+
+struct shard;
+
+/* Built-in tables. Other ids are random 63-bit numbers, unique in the cluster. */
+#define TABLE_CATALOG 1   /* facts about global tables: a replica in every region */
+#define TABLE_CONFLICTS 2 /* the conflict log, `tidemark.conflicts`: a replica in every region, no fingerprint */
+#define TABLE_REGIONAL 3  /* facts about tables that have no other replica: never travels */
+#define TABLE_BUILT_IN_MAX 15
+
+/* What this region holds of a table. Durable. */
+enum replica_state {
+	REPLICA_ABSENT,
+	REPLICA_CREATING, /* loading a snapshot; unreadable */
+	REPLICA_CATCHUP,  /* loaded, not yet at the same cut as the region's other tables; unreadable */
+	REPLICA_ACTIVE,
+	REPLICA_LEAVING,  /* refuses writes, readable by peers, until the staying replicas hold all it holds */
+};
+
+struct shard_options {
+	const char *dir;
+	const char *kv_plugin;      /* "leveldb", "memory" */
+	const char *journal_plugin; /* "segments", "memory" */
+	struct kv_options kv;
+	uint8_t region;             /* this region's number, 1..255 */
+	uint8_t shard;
+	uint64_t segment_bytes;     /* 0: default */
+	uint64_t skew_ms_max;       /* the clock guard's bound (max_clock_skew); 0: 500 ms */
+	uint64_t conflict_retention_ms; /* how long an entry of the conflict log is kept; 0: 30 days */
+	uint64_t (*wall_ms)(void *arg); /* NULL: the system's real-time clock */
+	void *wall_arg;
+	bool create;
+};
+
+/**
+ * Open a shard and recover it: afterwards store, totals and vectors are exactly what the journal says.
+ * Errors     TIDE_NOTFOUND (no shard there and no `create`), TIDE_FENCED (in use), TIDE_CORRUPT (named in `error`), TIDE_FULL,
+ *            TIDE_IO, TIDE_NOMEM.
+ */
+tide_err shard_open(const struct shard_options *options, struct shard **out, struct tide_error *error);
+
+/** Close; with `checkpoint` after taking one (a clean stop). Takes NULL. No other call may be under way. */
+void shard_close(struct shard *shard, bool checkpoint);
+
+/** Barrier, then the fold's checkpoint file, then forget older ones (two are kept). Any thread; one at a time inside. */
+tide_err shard_checkpoint(struct shard *shard, struct tide_error *error);
+
+/** Journal bytes since the last checkpoint: the maintenance thread takes one when it passes its bound. */
+uint64_t shard_bytes_since_checkpoint(struct shard *shard);
+
+struct jid shard_id(struct shard *shard);
+uint64_t shard_nonce(struct shard *shard);
+struct journal *shard_journal(struct shard *shard);
+struct kv *shard_kv(struct shard *shard);
+uint64_t shard_last_seq(struct shard *shard); /* committed and visible */
+uint64_t shard_wall_ms(struct shard *shard);
+
+/**
+ * A folder that has written nothing of its own takes a later incarnation (a peer knows this region's former life).
+ * TIDE_USAGE: it has already written. Committer thread, no group open.
+ */
+tide_err shard_take_incarnation(struct shard *shard, uint16_t incarnation, struct tide_error *error);
+
+/* --- reading items --- */
+
+/* What the store holds under an item's key. */
+struct stored {
+	struct version version;
+	uint64_t seq;       /* the record in this journal that wrote it */
+	bool tombstone;     /* deleted; no image */
+	struct bytes image; /* encoded item (store/item/value.h) */
+};
+
+/**
+ * Read an item, latest committed. `raw` is the caller's buffer and holds what `out` borrows.
+ * Errors     TIDE_NOTFOUND (no item, or a tombstone: then `out->tombstone` is true), TIDE_CORRUPT, TIDE_IO, TIDE_NOMEM.
+ */
+tide_err shard_get(struct shard *shard, uint64_t table, struct bytes key, struct buf *raw, struct stored *out);
+
+struct shard_scan;
+
+/**
+ * Walk items of one table with keys in [from, to), at one moment (a snapshot is held until close). `to` empty: to the end of the
+ * table. Backwards it walks from the greatest down. Tombstones are skipped unless `tombstones`.
+ */
+struct shard_scan_range {
+	uint64_t table;
+	struct bytes from, to;
+	bool backward, tombstones;
+};
+tide_err shard_scan_open(struct shard *shard, const struct shard_scan_range *range, struct shard_scan **out);
+
+/** The next item; key and stored borrow until the next call. TIDE_NOTFOUND: the end. TIDE_CORRUPT, TIDE_IO. */
+tide_err shard_scan_next(struct shard_scan *scan, struct bytes *key, struct stored *out);
+void shard_scan_close(struct shard_scan *scan);
+
+/* --- the fold, copied out --- */
+
+struct boot_view {
+	bool under_way;
+	uint8_t source;        /* region number of the snapshot's source */
+	uint64_t snapshot;     /* the source's id of the snapshot */
+	struct bytes cursor;   /* last key loaded; empty: none */
+	uint64_t items_loaded, items_expected;
+	struct vector vector, position; /* the snapshot's; they become the table's when it is loaded */
+};
+
+struct table_view {
+	uint64_t id;
+	enum replica_state state;
+	uint64_t items, bytes;       /* live items and their size as DynamoDB counts it */
+	uint64_t tombstones;
+	fingerprint_t fingerprint;
+	struct vector vector;        /* per origin: last (sequence, clock) applied of this table */
+	struct vector position;      /* per origin: everything of it up to here that concerns this table is applied */
+	struct boot_view boot;
+};
+
+struct member_view {
+	uint8_t region;
+	uint16_t incarnation;        /* greatest known of that region */
+	uint64_t nonce;
+	bool counted;                /* that region knows our incarnation and nonce (volatile) */
+	bool lost;                   /* the operator declared it lost: not waited for */
+};
+
+/* A consistent copy of the fold. Vectors are in the arena: never vector_fini them. */
+struct shard_view {
+	struct jid id;
+	uint64_t nonce;
+	uint64_t last_seq;
+	struct hlc clock;            /* last clock used or seen; durable */
+	struct hlc own_clock;        /* clock of this journal's last own record */
+	struct vector position;      /* the region's: per origin, over all ACTIVE tables */
+	struct table_view *tables;
+	size_t n_tables;
+	struct member_view *members;
+	size_t n_members;
+	uint64_t conflicts;          /* logged by this journal since its start */
+	uint64_t applied;            /* remote records applied since open */
+};
+
+/** Any thread. TIDE_NOMEM. */
+tide_err shard_view(struct shard *shard, struct arena *arena, struct shard_view *out);
+
+/** One table of it; TIDE_NOTFOUND when this region holds nothing of it. Any thread. */
+tide_err shard_table_view(struct shard *shard, struct arena *arena, uint64_t table, struct table_view *out);
+
+/** The state only, without allocation. Any thread. */
+enum replica_state shard_table_state(struct shard *shard, uint64_t table);
+
+/**
+ * Called on the committer thread for each unit after it is on disk and visible, before any of its operations is answered.
+ * At most 4 observers; register before the committer starts. An observer must not call back into the shard's group.
+ */
+typedef void (*shard_observe_fn)(void *arg, const struct unit *unit);
+void shard_observe(struct shard *shard, shard_observe_fn fn, void *arg);
+
+#endif
