@@ -25,16 +25,20 @@ struct config {
 	char account[13];          /* account = "000000000000": 12 digits, for ARNs */
 	enum log_level log_level;  /* log_level = "info" */
 	struct {
-		char host[64];     /* http.listen = "127.0.0.1:8001" */
+		char host[64];     /* http.listen = "127.0.0.1:8001"; IPv6 "[::1]:8001" (host without brackets) */
 		uint16_t port;
 		uint32_t threads;  /* http.threads: I/O threads; default: the number of processors, at most 8 */
 		uint32_t connections_max; /* http.connections_max = 4096 */
+		uint32_t idle_seconds; /* http.idle_seconds = 300: a connection without a request is closed after that */
+		uint32_t memory_mb; /* http.memory_mb = 1024: what requests under way may hold together */
 	} http;
 	struct {
 		char plugin[32];   /* store.plugin = "leveldb" */
 		uint32_t cache_mb, write_buffer_mb;
+		uint32_t conflict_retention_days; /* store.conflict_retention_days = 30 */
 	} store;
 	struct {
+		char plugin[32];          /* journal.plugin = "segments" */
 		uint32_t segment_mb;      /* journal.segment_mb = 64 */
 		uint32_t checkpoint_mb;   /* journal.checkpoint_mb = 256 */
 		uint32_t retention_hours; /* journal.retention_hours = 24 */
@@ -50,7 +54,14 @@ struct config {
 	} replication;
 };
 
-/** Read and check a file. TIDE_USAGE: `error` names file, line and what is wrong. */
-tide_err config_read(const char *path, struct config *out, struct tide_error *error);
+/**
+ * Read and check a file. Not named config_read: libconfig exports a function of that name.
+ *
+ * On TIDE_OK `out` is complete: what the file leaves out has its default (docs/configuration.md).
+ *
+ * Thread     any.
+ * Errors     TIDE_USAGE: `error` names file, line and what is wrong; `out` is untouched. TIDE_NOMEM.
+ */
+tide_err config_load(const char *path, struct config *out, struct tide_error *error);
 
 #endif
