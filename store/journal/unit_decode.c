@@ -12,8 +12,8 @@
 
 struct cursor {
 	const uint8_t *start, *at, *end;
-	tide_err rc;       /* the first failure; later reads do nothing and give zero */
-	const char *what;  /* what was expected there */
+	tide_err rc; /* the first failure; later reads do nothing and give zero */
+	const char *what; /* what was expected there */
 };
 
 static void
@@ -320,7 +320,8 @@ read_record(struct cursor *c, struct arena *arena, struct jid unit_origin, bool 
 static struct record *
 read_records(struct cursor *c, struct arena *arena, struct jid unit_origin, bool disk, uint32_t *n_out)
 {
-	uint32_t n = read_array(c, 0, disk ? RECORD_FIELDS_DISK + LOCAL_FIELDS : RECORD_FIELDS_WIRE, "records");
+	uint32_t n =
+	    read_array(c, 0, disk ? RECORD_FIELDS_DISK + LOCAL_FIELDS : RECORD_FIELDS_WIRE, "records");
 	struct record *records = alloc(c, arena, n, sizeof *records);
 
 	for (uint32_t i = 0; i < n && c->rc == TIDE_OK; i++)
@@ -351,14 +352,14 @@ number_records(struct cursor *c, struct unit *unit)
 static void
 read_unit(struct cursor *c, struct arena *arena, struct unit *out)
 {
-	uint32_t n = read_array(c, UNIT_FIELDS_WIRE, 1, "a unit"), fields = UNIT_FIELDS_WIRE;
+	uint32_t n = read_array(c, 1, 1, "a unit"), fields = UNIT_FIELDS_WIRE;
 	bool disk;
 
 	if (read_uint(c, UINT64_MAX, "a format version") != UNIT_FORMAT)
 		fail(c, TIDE_FORMAT, "a format that this version knows");
 	disk = read_uint(c, UNIT_FORM_DISK, "a form") == UNIT_FORM_DISK;
-	if (disk && n < UNIT_FIELDS_DISK)
-		fail(c, TIDE_CORRUPT, "a unit's disk form");
+	if (n < (disk ? UNIT_FIELDS_DISK : UNIT_FIELDS_WIRE))
+		fail(c, TIDE_CORRUPT, "more elements");
 	out->kind = (enum unit_kind)read_uint(c, UNIT_NOTE, "a kind");
 	if (out->kind < UNIT_LOCAL)
 		fail(c, TIDE_CORRUPT, "a kind");
