@@ -30,9 +30,25 @@ tide_err number_parse(struct bytes text, struct number *out, struct tide_error *
 /** Canonical text as DynamoDB returns it (plain notation, no exponent: "100", "0.05", "-1.5"). Appends. */
 void number_format(const struct number *number, struct buf *out);
 
+/** The same into `out` (NUMBER_TEXT_MAX bytes, no NUL); how many bytes it took. */
+size_t number_write(const struct number *number, char *out);
+
 int number_compare(const struct number *a, const struct number *b);
 
-/** Exact sum and difference. TIDE_VALIDATION: overflow, underflow, or more than 38 digits (DynamoDB's sentence). */
+/** number_compare of two canonical texts, without parsing them. */
+int number_text_compare(struct bytes a, struct bytes b);
+
+/** Whether a text is what number_format gives for some number. */
+bool number_text_is_canonical(struct bytes text);
+
+/** Significant digits of a canonical text; 0 for zero. */
+unsigned number_text_digits(struct bytes text);
+
+/**
+ * Exact sum and difference, never rounded. TIDE_VALIDATION: overflow or underflow; a result of more than 38 digits is
+ * an overflow too, as the service says it for 1E50 + 1 (Alternator's test_update_expression_plus_imprecise, which its
+ * authors run against AWS). `*out` unchanged.
+ */
 tide_err number_add(const struct number *a, const struct number *b, struct number *out, struct tide_error *error);
 tide_err number_subtract(const struct number *a, const struct number *b, struct number *out,
     struct tide_error *error);
