@@ -59,7 +59,7 @@ void json_write_item(struct buf *out, const struct value *item);    /* {"a":{"S"
 
 /**
  * Write an encoded item (value_encode) as JSON without building a tree: the hot path of GetItem.
- * TIDE_CORRUPT: not an encoded item.
+ * TIDE_CORRUPT: not an encoded item; nothing is appended. TIDE_NOMEM. Contents are taken as value_encode left them.
  */
 tide_err json_write_encoded_item(struct buf *out, struct bytes encoded);
 

@@ -34,6 +34,9 @@ bool codec_read(struct bytes *in, struct codec_head *out);
 /** The same for a member's name or a set's element: a str, or a bin where `binary`. */
 bool codec_read_text(struct bytes *in, bool binary, struct bytes *out);
 
+/** The length of the UTF-8 character at the front of `n` > 0 bytes: 1 to 4; 0: none (overlong, surrogate, cut). */
+unsigned codec_utf8_character(const uint8_t *at, size_t n);
+
 /** Whether bytes are UTF-8 (no surrogates, nothing overlong). */
 bool codec_utf8_valid(struct bytes text);
 

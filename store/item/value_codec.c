@@ -299,46 +299,6 @@ codec_read(struct bytes *in, struct codec_head *out)
 	return first == NIL || first == TRUE_ || first == FALSE_;
 }
 
-bool
-codec_utf8_valid(struct bytes text)
-{
-	const uint8_t *at = text.at, *end;
-	uint64_t eight;
-
-	if (text.n == 0)
-		return true; /* `at` may be NULL */
-	for (end = at + text.n; at < end;) {
-		uint8_t first = *at;
-		unsigned more, i;
-
-		if (end - at >= 8) {
-			memcpy(&eight, at, 8);
-			if ((eight & 0x8080808080808080ull) == 0) {
-				at += 8;
-				continue;
-			}
-		}
-		at++;
-		if (first < 0x80)
-			continue;
-		if (first < 0xc2 || first > 0xf4)
-			return false;
-		more = first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
-		if ((size_t)(end - at) < more)
-			return false;
-		/* The second byte rules out what is overlong, a surrogate, or beyond U+10FFFF. */
-		if ((first == 0xe0 && at[0] < 0xa0) || (first == 0xed && at[0] > 0x9f) ||
-		    (first == 0xf0 && at[0] < 0x90) || (first == 0xf4 && at[0] > 0x8f))
-			return false;
-		for (i = 0; i < more; i++) {
-			if ((at[i] & 0xc0) != 0x80)
-				return false;
-		}
-		at += more;
-	}
-	return true;
-}
-
 static tide_err
 decode_set(struct arena *arena, const struct codec_head *head, struct value *out)
 {
