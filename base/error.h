@@ -40,6 +40,8 @@
 	X(VALIDATION, CORAL_VALIDATE "ValidationException", 400, "Invalid request")                     \
 	X(SERIALIZATION, CORAL "SerializationException", 400, "Unable to parse the request")            \
 	X(UNKNOWN_OPERATION, CORAL "UnknownOperationException", 400, "")                                \
+	X(INCOMPLETE_SIGNATURE, CORAL "IncompleteSignatureException", 400,                               \
+	  "The request signature does not conform to AWS standards")                                    \
 	X(MISSING_TOKEN, CORAL "MissingAuthenticationTokenException", 400,                              \
 	  "Request is missing Authentication Token")                                                    \
 	X(CONDITION_FAILED, DYNAMODB "ConditionalCheckFailedException", 400,                            \

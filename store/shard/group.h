@@ -51,8 +51,11 @@ tide_err group_delete(struct group *group, uint64_t table, struct bytes key, boo
 /** A table's replica here changes its state. From ABSENT the table appears; to ABSENT its items go (delete-range). */
 tide_err group_table_state(struct group *group, uint64_t table, enum replica_state state);
 
+/** A table has (or no longer has) replicas elsewhere: whether its records are pulled from peers. */
+tide_err group_table_shared(struct group *group, uint64_t table, bool shared);
+
 /** What is known of a member region: its incarnation and nonce, or that the operator declared it lost. */
-tide_err group_member(struct group *group, uint8_t region, uint16_t incarnation, uint64_t nonce, bool lost);
+tide_err group_note_member(struct group *group, uint8_t region, uint16_t incarnation, uint64_t nonce, bool lost);
 
 /** That member knows our incarnation and nonce (volatile; with its clock, above which we go on). */
 tide_err group_counted(struct group *group, uint8_t region, struct hlc clock);
@@ -68,6 +71,12 @@ struct apply_stop {
 	struct hlc clock;     /* up to here */
 	uint64_t table;       /* TIDE_GAP, TIDE_FORKED */
 };
+
+/**
+ * Is this list all the shared tables that this region holds in CATCHUP, ACTIVE or LEAVING? What was asked for with an older list
+ * must not be applied (it would pass over records of the missing tables): TIDE_GAP, ask again.
+ */
+tide_err group_tables_current(struct group *group, const uint64_t *tables, uint32_t n);
 
 /**
  * Apply one unit of another journal, as it came from the wire; `via` is the region number of the peer that sent it.
