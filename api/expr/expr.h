@@ -102,7 +102,7 @@ tide_err expr_condition_parse(struct arena *arena, enum expr_kind kind, struct b
 /** Whether the item (NULL: there is none) meets the condition. Needs no memory. Any thread. */
 bool expr_condition_eval(const struct expr_condition *condition, const struct value *item);
 
-/** The distinct top-level attribute names that it refers to, sorted; the count is returned. */
+/** The distinct top-level attribute names that it refers to, sorted; the count is returned. Valid as long as it is. */
 uint32_t expr_condition_names(const struct expr_condition *condition, const struct bytes **names);
 
 /* The key of a table or an index. `sort.at` NULL: there is no sort key. */
@@ -130,6 +130,12 @@ struct expr_key_condition {
 };
 
 /**
+ * What can be said against a key condition without the schema, before the table is looked up: operators other than AND, =, <,
+ * <=, >, >=, BETWEEN and begins_with, nested paths, two conditions on one key. `derive` repeats it, so calling it is optional.
+ */
+tide_err expr_key_condition_check(const struct expr_condition *condition, struct tide_error *error);
+
+/**
  * What a key condition (parsed with EXPR_KEY_CONDITION) selects in a table or index with that key.
  *
  * Errors     TIDE_VALIDATION: partition key missing or not compared with =, more than one condition per key, other
@@ -143,6 +149,10 @@ bool expr_key_condition_matches(const struct expr_key_condition *condition, cons
 
 /** TIDE_VALIDATION when a Query's filter (may be NULL) refers to a key attribute of what is queried. */
 tide_err expr_filter_check_keys(const struct expr_condition *filter, const struct expr_key_schema *schema,
+    struct tide_error *error);
+
+/** TIDE_VALIDATION when it looks inside a key attribute (pk.x, pk[0]): those are scalars. `condition` may be NULL. */
+tide_err expr_condition_check_paths(const struct expr_condition *condition, const struct expr_key_schema *schema,
     struct tide_error *error);
 
 /* ---- update ---- */
@@ -190,6 +200,10 @@ struct expr_projection;
 
 tide_err expr_projection_parse(struct arena *arena, struct bytes text, struct expr_scope *scope,
     const struct expr_projection **out, struct tide_error *error);
+
+/** TIDE_VALIDATION when it looks inside a key attribute. `projection` may be NULL. */
+tide_err expr_projection_check_paths(const struct expr_projection *projection, const struct expr_key_schema *schema,
+    struct tide_error *error);
 
 /** A projection on whole top-level attributes (AttributesToGet). TIDE_VALIDATION: a name twice. Copies the names. */
 tide_err expr_projection_of_names(struct arena *arena, const struct bytes *names, uint32_t n,

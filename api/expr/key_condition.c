@@ -1,0 +1,343 @@
+/*
+ * Key conditions: of all that the grammar of conditions can say, a Query takes one equality on the partition key and
+ * at most one condition on the sort key, joined by AND.
+ */
+#include "api/expr/ast.h"
+
+/* ---- without the schema ---- */
+
+struct conditions {
+	const struct expr_node *at[EXPR_OPERATORS_MAX]; /* an AND stands between any two */
+	uint32_t n;
+};
+
+static tide_err
+operator_fail(const struct expr_node *node, struct tide_error *error)
+{
+	return tide_fail(error, TIDE_VALIDATION, "Invalid operator used in KeyConditionExpression: %s",
+	    expr_op_name(node->op));
+}
+
+/* The one path in a condition; NULL: none. */
+static const struct expr_path *
+key_path(const struct expr_node *node)
+{
+	for (const struct expr_node *arg = node->args; arg != NULL; arg = arg->next) {
+		if (arg->op == EXPR_OP_PATH)
+			return arg->path;
+	}
+	return NULL;
+}
+
+static tide_err
+check_operands(const struct expr_node *node, struct tide_error *error)
+{
+	const struct expr_path *path = NULL;
+
+	for (const struct expr_node *arg = node->args; arg != NULL; arg = arg->next) {
+		if (arg->op == EXPR_OP_SIZE)
+			return tide_fail(error, TIDE_VALIDATION, "KeyConditionExpressions cannot contain nested operations");
+		if (arg->op != EXPR_OP_PATH)
+			continue;
+		if (path != NULL)
+			return tide_fail(error, TIDE_VALIDATION,
+			    "Invalid condition in KeyConditionExpression: Multiple attribute names used in one condition");
+		path = arg->path;
+		if (path->n > 1)
+			return tide_fail(error, TIDE_VALIDATION,
+			    "KeyConditionExpressions cannot have conditions on nested attributes");
+	}
+	if (path == NULL)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "Invalid condition in KeyConditionExpression: No key attribute specified");
+	return TIDE_OK;
+}
+
+static tide_err
+check_condition(const struct expr_node *node, struct tide_error *error)
+{
+	switch (node->op) {
+	case EXPR_OP_EQ:
+	case EXPR_OP_LT:
+	case EXPR_OP_LE:
+	case EXPR_OP_GT:
+	case EXPR_OP_GE:
+		break;
+	case EXPR_OP_BETWEEN:
+	case EXPR_OP_BEGINS_WITH:
+		if (node->args->op != EXPR_OP_PATH)
+			return tide_fail(error, TIDE_VALIDATION,
+			    "Invalid condition in KeyConditionExpression: %s operator must have the key attribute as its "
+			    "first operand",
+			    expr_op_name(node->op));
+		break;
+	default:
+		return operator_fail(node, error);
+	}
+	return check_operands(node, error);
+}
+
+static tide_err
+check_once(const struct conditions *conditions, const struct expr_node *node, struct tide_error *error)
+{
+	struct bytes name = key_path(node)->first->name;
+
+	for (uint32_t i = 0; i < conditions->n; i++) {
+		if (bytes_equal(key_path(conditions->at[i])->first->name, name))
+			return tide_fail(error, TIDE_VALIDATION,
+			    "Invalid KeyConditionExpression: KeyConditionExpressions must only contain one condition per key");
+	}
+	return TIDE_OK;
+}
+
+/* Recursion is as deep as the tree, which the parser's stack bounds. */
+static tide_err
+collect(const struct expr_node *node, struct conditions *conditions, struct tide_error *error)
+{
+	tide_err rc;
+
+	if (node->op == EXPR_OP_AND) {
+		if ((rc = collect(node->args, conditions, error)) != TIDE_OK)
+			return rc;
+		return collect(node->args->next, conditions, error);
+	}
+	if ((rc = check_condition(node, error)) != TIDE_OK || (rc = check_once(conditions, node, error)) != TIDE_OK)
+		return rc;
+	conditions->at[conditions->n++] = node;
+	return TIDE_OK;
+}
+
+tide_err
+expr_key_condition_check(const struct expr_condition *condition, struct tide_error *error)
+{
+	struct conditions conditions;
+
+	conditions.n = 0;
+	return collect(condition->root, &conditions, error);
+}
+
+/* ---- with the schema ---- */
+
+static const struct expr_node *
+condition_on(const struct conditions *conditions, struct bytes name)
+{
+	for (uint32_t i = 0; i < conditions->n; i++) {
+		if (bytes_equal(key_path(conditions->at[i])->first->name, name))
+			return conditions->at[i];
+	}
+	return NULL;
+}
+
+static tide_err
+missed_fail(struct bytes name, struct tide_error *error)
+{
+	return tide_fail(error, TIDE_VALIDATION, "Query condition missed key schema element: %.*s", (int)name.n,
+	    (const char *)name.at);
+}
+
+static tide_err
+check_value(const struct value *value, struct bytes name, enum value_type type, bool partition,
+    struct tide_error *error)
+{
+	if (value->type != type)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "One or more parameter values were invalid: Condition parameter type does not match schema type");
+	if (type != VALUE_N && value->text.n == 0)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
+		    "empty %s value. Key: %.*s",
+		    type == VALUE_S ? "string" : "binary", (int)name.n, (const char *)name.at);
+	if (type != VALUE_N && partition && value->text.n > PARTITION_KEY_BYTES_MAX)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of2048 "
+		    "bytes");
+	if (type != VALUE_N && !partition && value->text.n > SORT_KEY_BYTES_MAX)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "One or more parameter values were invalid: Aggregated size of all range keys has exceeded the size "
+		    "limit of 1024 bytes");
+	return TIDE_OK;
+}
+
+static tide_err
+check_values(const struct expr_node *node, struct bytes name, enum value_type type, bool partition,
+    struct tide_error *error)
+{
+	tide_err rc;
+
+	for (const struct expr_node *arg = node->args; arg != NULL; arg = arg->next) {
+		if (arg->op != EXPR_OP_VALUE)
+			continue;
+		if ((rc = check_value(arg->value, name, type, partition, error)) != TIDE_OK)
+			return rc;
+	}
+	return TIDE_OK;
+}
+
+static enum expr_range
+range_of(const struct expr_node *node)
+{
+	bool flipped = node->args->op == EXPR_OP_VALUE; /* :v < key */
+
+	switch (node->op) {
+	case EXPR_OP_LT:
+		return flipped ? EXPR_RANGE_GT : EXPR_RANGE_LT;
+	case EXPR_OP_LE:
+		return flipped ? EXPR_RANGE_GE : EXPR_RANGE_LE;
+	case EXPR_OP_GT:
+		return flipped ? EXPR_RANGE_LT : EXPR_RANGE_GT;
+	case EXPR_OP_GE:
+		return flipped ? EXPR_RANGE_LE : EXPR_RANGE_GE;
+	case EXPR_OP_BETWEEN:
+		return EXPR_RANGE_BETWEEN;
+	case EXPR_OP_BEGINS_WITH:
+		return EXPR_RANGE_BEGINS_WITH;
+	default:
+		return EXPR_RANGE_EQ;
+	}
+}
+
+/* The first value among the operands. */
+static const struct value *
+value_of(const struct expr_node *node)
+{
+	return node->args->op == EXPR_OP_VALUE ? node->args->value : node->args->next->value;
+}
+
+tide_err
+expr_key_condition_derive(const struct expr_condition *condition, const struct expr_key_schema *schema,
+    struct expr_key_condition *out, struct tide_error *error)
+{
+	uint32_t keys = schema->sort.at != NULL ? 2 : 1;
+	const struct expr_node *partition, *sort = NULL;
+	struct expr_key_condition derived = {.range = EXPR_RANGE_ALL};
+	struct conditions conditions;
+	tide_err rc;
+
+	conditions.n = 0;
+	if ((rc = collect(condition->root, &conditions, error)) != TIDE_OK)
+		return rc;
+	if (conditions.n > keys)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "The number of query conditions (%u) exceeds the number of key attributes defined in the schema (%u)",
+		    (unsigned)conditions.n, (unsigned)keys);
+	if ((partition = condition_on(&conditions, schema->partition)) == NULL)
+		return missed_fail(schema->partition, error);
+	if (conditions.n == 2 && (sort = condition_on(&conditions, schema->sort)) == NULL)
+		return missed_fail(schema->sort, error);
+	rc = check_values(partition, schema->partition, schema->partition_type, true, error);
+	if (rc != TIDE_OK)
+		return rc;
+	if (partition->op != EXPR_OP_EQ)
+		return tide_fail(error, TIDE_VALIDATION, "Query key condition not supported");
+	derived.partition = *value_of(partition);
+	if (sort != NULL) {
+		if ((rc = check_values(sort, schema->sort, schema->sort_type, false, error)) != TIDE_OK)
+			return rc;
+		derived.range = range_of(sort);
+		derived.low = *value_of(sort);
+		if (sort->op == EXPR_OP_BETWEEN)
+			derived.high = *sort->args->next->next->value;
+	}
+	*out = derived;
+	return TIDE_OK;
+}
+
+bool
+expr_key_condition_matches(const struct expr_key_condition *condition, const struct value *sort)
+{
+	int order;
+
+	if (condition->range == EXPR_RANGE_ALL)
+		return true;
+	if (sort == NULL || sort->type != condition->low.type)
+		return false;
+	if (condition->range == EXPR_RANGE_BEGINS_WITH) {
+		struct bytes prefix = condition->low.text;
+
+		return sort->text.n >= prefix.n && bytes_equal(bytes_of(sort->text.at, prefix.n), prefix);
+	}
+	order = value_compare(sort, &condition->low);
+	switch (condition->range) {
+	case EXPR_RANGE_EQ:
+		return order == 0;
+	case EXPR_RANGE_LT:
+		return order < 0;
+	case EXPR_RANGE_LE:
+		return order <= 0;
+	case EXPR_RANGE_GT:
+		return order > 0;
+	case EXPR_RANGE_GE:
+		return order >= 0;
+	default:
+		return order >= 0 && value_compare(sort, &condition->high) <= 0;
+	}
+}
+
+/* ---- key attributes in other expressions ---- */
+
+static bool
+is_key(const struct expr_key_schema *schema, struct bytes name)
+{
+	return bytes_equal(name, schema->partition) || (schema->sort.at != NULL && bytes_equal(name, schema->sort));
+}
+
+tide_err
+expr_filter_check_keys(const struct expr_condition *filter, const struct expr_key_schema *schema,
+    struct tide_error *error)
+{
+	for (uint32_t i = 0; filter != NULL && i < filter->names_n; i++) {
+		if (is_key(schema, filter->names[i]))
+			return tide_fail(error, TIDE_VALIDATION,
+			    "Filter Expression can only contain non-primary key attributes: Primary key attribute: %.*s",
+			    (int)filter->names[i].n, (const char *)filter->names[i].at);
+	}
+	return TIDE_OK;
+}
+
+static tide_err
+check_path(const struct expr_path *path, const struct expr_key_schema *schema, struct tide_error *error)
+{
+	struct bytes name = path->first->name;
+
+	if (path->n == 1 || !is_key(schema, name))
+		return TIDE_OK;
+	return tide_fail(error, TIDE_VALIDATION,
+	    "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: Key: %.*s",
+	    (int)name.n, (const char *)name.at);
+}
+
+static tide_err
+check_paths(const struct expr_node *node, const struct expr_key_schema *schema, struct tide_error *error)
+{
+	tide_err rc;
+
+	if (node->op == EXPR_OP_PATH)
+		return check_path(node->path, schema, error);
+	if (node->op == EXPR_OP_VALUE)
+		return TIDE_OK;
+	for (node = node->args; node != NULL; node = node->next) {
+		if ((rc = check_paths(node, schema, error)) != TIDE_OK)
+			return rc;
+	}
+	return TIDE_OK;
+}
+
+tide_err
+expr_condition_check_paths(const struct expr_condition *condition, const struct expr_key_schema *schema,
+    struct tide_error *error)
+{
+	return condition != NULL ? check_paths(condition->root, schema, error) : TIDE_OK;
+}
+
+tide_err
+expr_projection_check_paths(const struct expr_projection *projection, const struct expr_key_schema *schema,
+    struct tide_error *error)
+{
+	tide_err rc;
+
+	for (const struct expr_action *a = projection != NULL ? projection->paths : NULL; a != NULL; a = a->next) {
+		if ((rc = check_path(a->path, schema, error)) != TIDE_OK)
+			return rc;
+	}
+	return TIDE_OK;
+}
