@@ -7,9 +7,70 @@ static uint8_t
 sextet(uint8_t c)
 {
 	static const uint8_t values[256] = {
-	    ['A'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26,
-	    ['a'] = 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50,
-	    51, 52, ['0'] = 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, ['+'] = 63, ['/'] = 64,
+	    ['A'] = 1,
+	    2,
+	    3,
+	    4,
+	    5,
+	    6,
+	    7,
+	    8,
+	    9,
+	    10,
+	    11,
+	    12,
+	    13,
+	    14,
+	    15,
+	    16,
+	    17,
+	    18,
+	    19,
+	    20,
+	    21,
+	    22,
+	    23,
+	    24,
+	    25,
+	    26,
+	    ['a'] = 27,
+	    28,
+	    29,
+	    30,
+	    31,
+	    32,
+	    33,
+	    34,
+	    35,
+	    36,
+	    37,
+	    38,
+	    39,
+	    40,
+	    41,
+	    42,
+	    43,
+	    44,
+	    45,
+	    46,
+	    47,
+	    48,
+	    49,
+	    50,
+	    51,
+	    52,
+	    ['0'] = 53,
+	    54,
+	    55,
+	    56,
+	    57,
+	    58,
+	    59,
+	    60,
+	    61,
+	    62,
+	    ['+'] = 63,
+	    ['/'] = 64,
 	};
 
 	return values[c];
@@ -19,7 +80,8 @@ static tide_err
 fail_character(uint8_t c, struct tide_error *error)
 {
 	if (c == '=')
-		return tide_fail(error, TIDE_SERIALIZATION, "Invalid last non-pad Base64 character dectected"); /* [sic] */
+		return tide_fail(
+		    error, TIDE_SERIALIZATION, "Invalid last non-pad Base64 character dectected"); /* [sic] */
 	if (c < 0x20 || c >= 0x7f)
 		return tide_fail(error, TIDE_SERIALIZATION, "Invalid Base64 character");
 	return tide_fail(error, TIDE_SERIALIZATION, "Invalid Base64 character: '%c'", c);

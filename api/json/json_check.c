@@ -37,7 +37,8 @@ check_string(const struct json *json, struct tide_error *error)
 	case JSON_OBJECT:
 		return fail(error, "Start of structure or map found where not expected");
 	default:
-		return tide_fail(error, TIDE_SERIALIZATION, "%s cannot be converted to String", token_name(json));
+		return tide_fail(
+		    error, TIDE_SERIALIZATION, "%s cannot be converted to String", token_name(json));
 	}
 }
 

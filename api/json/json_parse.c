@@ -291,8 +291,8 @@ parse(struct parser *parser, struct bytes text)
 
 	/* Strings are checked when they are copied: yajl lets overlong forms and surrogates pass. */
 	return yajl_config(handle, yajl_dont_validate_strings, 1) != 0 &&
-	    yajl_parse(handle, text.at, text.n) == yajl_status_ok &&
-	    yajl_complete_parse(handle) == yajl_status_ok;
+	       yajl_parse(handle, text.at, text.n) == yajl_status_ok &&
+	       yajl_complete_parse(handle) == yajl_status_ok;
 }
 
 tide_err

@@ -15,8 +15,8 @@
 bool
 json__type_of(struct bytes name, enum value_type *type)
 {
-	static const enum value_type types[] = {VALUE_S, VALUE_N, VALUE_B, VALUE_SS, VALUE_NS, VALUE_BS, VALUE_M,
-	    VALUE_L, VALUE_NULL, VALUE_BOOL};
+	static const enum value_type types[] = {VALUE_S, VALUE_N, VALUE_B, VALUE_SS, VALUE_NS, VALUE_BS,
+	    VALUE_M, VALUE_L, VALUE_NULL, VALUE_BOOL};
 	size_t i;
 
 	for (i = 0; i < sizeof types / sizeof types[0]; i++) {
@@ -126,8 +126,8 @@ fail_duplicates(enum value_type type, const struct json *elements, struct tide_e
 		for (n = LISTING_BYTES_MAX; n > 0 && (listing.at[n] & 0xc0) == 0x80; n--)
 			;
 	}
-	rc = tide_fail(error, TIDE_VALIDATION, INVALID "Input collection [%.*s]%s contains duplicates.", (int)n,
-	    n > 0 ? (const char *)listing.at : "", type == VALUE_BS ? "of type BS" : "");
+	rc = tide_fail(error, TIDE_VALIDATION, INVALID "Input collection [%.*s]%s contains duplicates.",
+	    (int)n, n > 0 ? (const char *)listing.at : "", type == VALUE_BS ? "of type BS" : "");
 	buf_fini(&listing);
 	return rc;
 }
@@ -146,8 +146,8 @@ build_element(struct arena *arena, enum value_type set, const struct json *json,
 		return build_string(json, out);
 	case VALUE_NS:
 		if (null)
-			return tide_fail(error, TIDE_VALIDATION,
-			    "The parameter cannot be converted to a numeric value");
+			return tide_fail(
+			    error, TIDE_VALIDATION, "The parameter cannot be converted to a numeric value");
 		return build_number(arena, json, out, error);
 	default:
 		if (null)
@@ -170,7 +170,7 @@ build_set(struct arena *arena, enum value_type type, const struct json *json, st
 		return tide_fail(error, TIDE_VALIDATION, INVALID "%s",
 		    type == VALUE_SS   ? "An string set  may not be empty"
 		    : type == VALUE_NS ? "An number set  may not be empty"
-		                       : "Binary sets should not be empty");
+				       : "Binary sets should not be empty");
 	out->type = type;
 	out->list.n = json->array.n;
 	if ((out->list.at = arena_alloc(arena, json->array.n * sizeof *out->list.at)) == NULL)
@@ -189,7 +189,8 @@ static tide_err build(struct arena *arena, const struct json *json, unsigned dep
     struct tide_error *error);
 
 static tide_err
-build_list(struct arena *arena, const struct json *json, unsigned depth, struct value *out, struct tide_error *error)
+build_list(
+    struct arena *arena, const struct json *json, unsigned depth, struct value *out, struct tide_error *error)
 {
 	uint32_t i;
 	tide_err rc;
@@ -208,7 +209,8 @@ build_list(struct arena *arena, const struct json *json, unsigned depth, struct 
 }
 
 static tide_err
-build_map(struct arena *arena, const struct json *json, unsigned depth, struct value *out, struct tide_error *error)
+build_map(
+    struct arena *arena, const struct json *json, unsigned depth, struct value *out, struct tide_error *error)
 {
 	uint32_t i;
 	tide_err rc;
@@ -233,8 +235,8 @@ build_map(struct arena *arena, const struct json *json, unsigned depth, struct v
 }
 
 static tide_err
-build_typed(struct arena *arena, enum value_type type, const struct json *json, unsigned depth, struct value *out,
-    struct tide_error *error)
+build_typed(struct arena *arena, enum value_type type, const struct json *json, unsigned depth,
+    struct value *out, struct tide_error *error)
 {
 	bool boolean;
 
@@ -272,7 +274,8 @@ build_typed(struct arena *arena, enum value_type type, const struct json *json, 
  * (nubo-db/dynoxide issue 110, captured in eu-west-2).
  */
 static tide_err
-build(struct arena *arena, const struct json *json, unsigned depth, struct value *out, struct tide_error *error)
+build(
+    struct arena *arena, const struct json *json, unsigned depth, struct value *out, struct tide_error *error)
 {
 	unsigned seen = 0;
 	uint32_t i;
@@ -283,7 +286,8 @@ build(struct arena *arena, const struct json *json, unsigned depth, struct value
 		return TIDE_SERIALIZATION;
 	if (depth > NESTING_MAX)
 		return tide_fail(error, TIDE_VALIDATION,
-		    "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond "
+		    "Nesting Levels have exceeded supported limits: Attributes in the item have nested "
+		    "levels beyond "
 		    "supported limit");
 	for (i = 0; i < json->object.n; i++) {
 		const struct json_member *member = &json->object.at[i];
@@ -300,7 +304,8 @@ build(struct arena *arena, const struct json *json, unsigned depth, struct value
 		return fail_empty(error);
 	if ((seen & (seen - 1)) != 0)
 		return tide_fail(error, TIDE_VALIDATION,
-		    "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported "
+		    "Supplied AttributeValue has more than one datatypes set, must contain exactly one of "
+		    "the supported "
 		    "datatypes");
 	return TIDE_OK;
 }

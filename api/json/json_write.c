@@ -11,8 +11,9 @@ maybe_special(uint64_t eight)
 	const uint64_t ones = 0x0101010101010101ull, tops = 0x8080808080808080ull;
 	uint64_t quote = eight ^ ones * '"', backslash = eight ^ ones * '\\';
 
-	return (((eight - ones * 0x20) & ~eight) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) |
-	           eight) & tops;
+	return (((eight - ones * 0x20) & ~eight) | ((quote - ones) & ~quote) |
+		   ((backslash - ones) & ~backslash) | eight) &
+	       tops;
 }
 
 /* The first byte from `i` on that cannot be copied as it is. */
@@ -26,7 +27,8 @@ plain_until(struct bytes text, size_t i)
 		if (maybe_special(eight))
 			break;
 	}
-	while (i < text.n && text.at[i] >= 0x20 && text.at[i] < 0x80 && text.at[i] != '"' && text.at[i] != '\\')
+	while (
+	    i < text.n && text.at[i] >= 0x20 && text.at[i] < 0x80 && text.at[i] != '"' && text.at[i] != '\\')
 		i++;
 	return i;
 }
@@ -35,7 +37,8 @@ static void
 append_escape(struct buf *out, uint8_t c)
 {
 	static const char hex[] = "0123456789abcdef";
-	static const char shorts[0x20] = {['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+	static const char shorts[0x20] = {
+	    ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
 	char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
 
 	if (c == '"' || c == '\\' || shorts[c & 0x1f] != 0) {
@@ -96,8 +99,8 @@ element_type(enum value_type set)
 static void
 open_value(struct buf *out, enum value_type type)
 {
-	static const char *const heads[] = {"{\"S\":", "{\"N\":", "{\"B\":", "{\"SS\":[", "{\"NS\":[", "{\"BS\":[",
-	    "{\"M\":", "{\"L\":[", "{\"NULL\":true", "{\"BOOL\":"};
+	static const char *const heads[] = {"{\"S\":", "{\"N\":", "{\"B\":", "{\"SS\":[", "{\"NS\":[",
+	    "{\"BS\":[", "{\"M\":", "{\"L\":[", "{\"NULL\":true", "{\"BOOL\":"};
 
 	buf_append_string(out, heads[type]);
 }

@@ -19,9 +19,10 @@ enum codec_ext { CODEC_N = 1, CODEC_SS = 2, CODEC_NS = 3, CODEC_BS = 4 };
 
 struct codec_head {
 	enum value_type type;
-	bool boolean;      /* BOOL */
-	uint32_t n;        /* how many elements or members: SS, NS, BS, L, M */
-	struct bytes text; /* S, N, B: the content; SS, NS, BS: the elements, one str or bin head after the other */
+	bool boolean; /* BOOL */
+	uint32_t n; /* how many elements or members: SS, NS, BS, L, M */
+	struct bytes
+	    text; /* S, N, B: the content; SS, NS, BS: the elements, one str or bin head after the other */
 };
 
 /**

@@ -73,23 +73,24 @@ fail_not_a_number(struct bytes text, struct tide_error *error)
 	size_t n = text.n;
 
 	if (text.n == 0)
-		return tide_fail(error, TIDE_VALIDATION, "The parameter cannot be converted to a numeric value");
+		return tide_fail(
+		    error, TIDE_VALIDATION, "The parameter cannot be converted to a numeric value");
 	/* The sentence stays UTF-8: a long text is cut before a character, not inside one. */
 	if (n > TEXT_SHOWN_MAX) {
 		n = TEXT_SHOWN_MAX;
 		while (n > 0 && (text.at[n] & 0xc0) == 0x80)
 			n--;
 	}
-	return tide_fail(error, TIDE_VALIDATION, "The parameter cannot be converted to a numeric value: %.*s", (int)n,
-	    (const char *)text.at);
+	return tide_fail(error, TIDE_VALIDATION, "The parameter cannot be converted to a numeric value: %.*s",
+	    (int)n, (const char *)text.at);
 }
 
 /* The decimal text taken apart: value = coefficient * 10^(shift + written), without trailing zeros. */
 struct scan {
 	unsigned __int128 coefficient; /* right while digits <= 38 */
-	int64_t digits;                /* significant ones */
-	int64_t shift;                 /* from the point and the trailing zeros */
-	int64_t written;               /* the exponent in the text */
+	int64_t digits; /* significant ones */
+	int64_t shift; /* from the point and the trailing zeros */
+	int64_t written; /* the exponent in the text */
 	bool any; /* a digit was there, be it 0 */
 };
 

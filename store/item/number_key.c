@@ -28,7 +28,8 @@ number_key_append(const struct number *number, struct buf *out)
 	key[k++] = number->negative ? CLASS_NEGATIVE : CLASS_POSITIVE;
 	key[k++] = (uint8_t)(number->exponent + (int)n - 1 - NUMBER_MAGNITUDE_MIN) ^ mask;
 	for (i = 0; i < n; i += 2) {
-		unsigned pair = (unsigned)(digits[i] - '0') * 10 + (i + 1 < n ? (unsigned)(digits[i + 1] - '0') : 0);
+		unsigned pair =
+		    (unsigned)(digits[i] - '0') * 10 + (i + 1 < n ? (unsigned)(digits[i + 1] - '0') : 0);
 
 		key[k++] = (uint8_t)(pair + 1) ^ mask;
 	}

@@ -32,7 +32,8 @@ number_compare(const struct number *a, const struct number *b)
 
 /* Strip trailing zeros and check the range of an exact result. */
 static tide_err
-settle(unsigned __int128 coefficient, int exponent, bool negative, struct number *out, struct tide_error *error)
+settle(
+    unsigned __int128 coefficient, int exponent, bool negative, struct number *out, struct tide_error *error)
 {
 	unsigned digits;
 

@@ -91,5 +91,5 @@ number_text_is_canonical(struct bytes text)
 	if (extent.n == 0)
 		return text.n == 1; /* "0", not "-0" */
 	return extent.n <= NUMBER_DIGITS_MAX && extent.magnitude <= NUMBER_MAGNITUDE_MAX &&
-	    extent.magnitude >= NUMBER_MAGNITUDE_MIN;
+	       extent.magnitude >= NUMBER_MAGNITUDE_MIN;
 }

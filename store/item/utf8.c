@@ -11,8 +11,8 @@ codec_utf8_character(const uint8_t *at, size_t n)
 	if (first < 0xc2 || first > 0xf4 || n < length)
 		return 0;
 	/* The second byte rules out what is overlong, a surrogate, or beyond U+10FFFF. */
-	if ((first == 0xe0 && at[1] < 0xa0) || (first == 0xed && at[1] > 0x9f) || (first == 0xf0 && at[1] < 0x90) ||
-	    (first == 0xf4 && at[1] > 0x8f))
+	if ((first == 0xe0 && at[1] < 0xa0) || (first == 0xed && at[1] > 0x9f) ||
+	    (first == 0xf0 && at[1] < 0x90) || (first == 0xf4 && at[1] > 0x8f))
 		return 0;
 	for (i = 1; i < length; i++) {
 		if ((at[i] & 0xc0) != 0x80)

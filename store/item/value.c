@@ -121,14 +121,15 @@ merge_sort(uint8_t *at, uint8_t *spare, size_t n, size_t width, int (*compare)(c
 	size_t run, start, i, j, k, middle, end;
 
 	for (start = 0; start < n; start += SORT_IN_PLACE_MAX)
-		insertion_sort(at + start * width, n - start < SORT_IN_PLACE_MAX ? n - start : SORT_IN_PLACE_MAX,
-		    width, compare);
+		insertion_sort(at + start * width,
+		    n - start < SORT_IN_PLACE_MAX ? n - start : SORT_IN_PLACE_MAX, width, compare);
 	for (run = SORT_IN_PLACE_MAX; run < n; run *= 2) {
 		for (start = 0; start < n; start = end) {
 			middle = n - start < run ? n : start + run;
 			end = n - middle < run ? n : middle + run;
 			for (i = start, j = middle, k = start; k < end; k++) {
-				if (j == end || (i < middle && compare(from + i * width, from + j * width) <= 0))
+				if (j == end ||
+				    (i < middle && compare(from + i * width, from + j * width) <= 0))
 					memcpy(to + k * width, from + i++ * width, width);
 				else
 					memcpy(to + k * width, from + j++ * width, width);
@@ -199,15 +200,16 @@ value_canonicalize(struct value *value, struct tide_error *error)
 	case VALUE_SS:
 	case VALUE_NS:
 	case VALUE_BS:
-		rc = sort(value->list.at, value->list.n, sizeof *value->list.at, compare_elements, &duplicates);
+		rc = sort(
+		    value->list.at, value->list.n, sizeof *value->list.at, compare_elements, &duplicates);
 		if (rc != TIDE_OK)
 			return tide_fail(error, rc, NULL);
 		if (!duplicates)
 			return TIDE_OK;
 		return tide_fail(error, TIDE_VALIDATION,
 		    value->type == VALUE_NS
-		        ? "Input collection contains duplicates"
-		        : "One or more parameter values were invalid: Input collection contains duplicates.");
+			? "Input collection contains duplicates"
+			: "One or more parameter values were invalid: Input collection contains duplicates.");
 	default:
 		return TIDE_OK;
 	}

@@ -122,7 +122,8 @@ append_set(struct buf *out, const struct value *set)
 	for (i = 0; i < set->list.n; i++) {
 		uint32_t n = (uint32_t)set->list.at[i].text.n;
 
-		size += (size_t)((element == VALUE_B ? put_length(head, BIN8, true, n) : put_str(head, n)) - head);
+		size += (size_t)((element == VALUE_B ? put_length(head, BIN8, true, n) : put_str(head, n)) -
+				 head);
 		size += n;
 	}
 	assert(size <= UINT32_MAX);
@@ -217,15 +218,16 @@ codec_read_text(struct bytes *in, bool binary, struct bytes *out)
 	if (binary) {
 		if (first < BIN8 || first > BIN8 + 2)
 			return false;
-		return get_length(in, 1u << (first - BIN8), first == BIN8 ? 0 : 1u << (4 << (first - BIN8)), &n) &&
-		    take(in, n, out);
+		return get_length(
+			   in, 1u << (first - BIN8), first == BIN8 ? 0 : 1u << (4 << (first - BIN8)), &n) &&
+		       take(in, n, out);
 	}
 	if ((first & 0xe0) == FIXSTR)
 		return take(in, first & 0x1f, out);
 	if (first < STR8 || first > STR8 + 2)
 		return false;
 	return get_length(in, 1u << (first - STR8), first == STR8 ? 32 : 1u << (4 << (first - STR8)), &n) &&
-	    take(in, n, out);
+	       take(in, n, out);
 }
 
 /* How many elements an array or map has; each takes `element` bytes at least. */
@@ -250,7 +252,8 @@ read_ext(struct bytes *in, uint8_t first, struct codec_head *out)
 	} else {
 		uint32_t least = first == EXT8 ? 0 : 1u << (4 << (first - EXT8));
 
-		if (!get_length(in, 1u << (first - EXT8), least, &n) || (n != 0 && n <= 16 && (n & (n - 1)) == 0))
+		if (!get_length(in, 1u << (first - EXT8), least, &n) ||
+		    (n != 0 && n <= 16 && (n & (n - 1)) == 0))
 			return false;
 	}
 	if (!take_byte(in, &ext) || !take(in, n, &out->text))
@@ -315,7 +318,7 @@ decode_set(struct arena *arena, const struct codec_head *head, struct value *out
 		if (!codec_read_text(&rest, head->type == VALUE_BS, &at[i].text))
 			return TIDE_CORRUPT;
 		if (head->type == VALUE_SS ? !codec_utf8_valid(at[i].text)
-		                           : head->type == VALUE_NS && !number_text_is_canonical(at[i].text))
+					   : head->type == VALUE_NS && !number_text_is_canonical(at[i].text))
 			return TIDE_CORRUPT;
 		if (i > 0 && value_compare(&at[i - 1], &at[i]) >= 0)
 			return TIDE_CORRUPT;

@@ -6,7 +6,7 @@
 #include "store/item/value.h"
 
 #define CONTAINER_BYTES 3 /* of each list and map */
-#define ELEMENT_BYTES 1   /* of each element in one */
+#define ELEMENT_BYTES 1 /* of each element in one */
 
 static size_t
 number_size(struct bytes text)

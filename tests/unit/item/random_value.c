@@ -3,11 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-
-#define must(condition)                                                                                 \
-	do {                                                                                            \
-		if (!(condition))                                                                       \
-			abort();                                                                        \
+#define must(condition)                                                                                      \
+	do {                                                                                                 \
+		if (!(condition))                                                                            \
+			abort();                                                                             \
 	} while (0)
 
 uint64_t
@@ -31,7 +30,8 @@ random_number(struct random *random)
 {
 	static const char *const edges[] = {"0", "1", "-1", "9.9999999999999999999999999999999999999E125",
 	    "-9.9999999999999999999999999999999999999E125", "1E-130", "-1E-130", "1E125", "1.1E-130",
-	    "9.9999999999999999999999999999999999999E-130", "99999999999999999999999999999999999999", "1E38", "10", "9"};
+	    "9.9999999999999999999999999999999999999E-130", "99999999999999999999999999999999999999", "1E38",
+	    "10", "9"};
 	struct number number;
 	char text[80];
 	uint32_t digits, i, n = 0;
@@ -46,12 +46,14 @@ random_number(struct random *random)
 	if (random_below(random, 2))
 		text[n++] = '-';
 	for (i = 0; i < digits; i++) {
-		text[n++] = (char)('0' + (random_below(random, 3) ? random_below(random, 10) : 9 * random_below(random, 2)));
+		text[n++] = (char)('0' + (random_below(random, 3) ? random_below(random, 10)
+								  : 9 * random_below(random, 2)));
 		if (i == 0)
 			text[n++] = '.';
 	}
 	n += (uint32_t)snprintf(text + n, sizeof text - n, "E%d",
-	    random_below(random, 2) ? (int)random_below(random, 9) - 4 : (int)random_below(random, 254) - 129);
+	    random_below(random, 2) ? (int)random_below(random, 9) - 4
+				    : (int)random_below(random, 254) - 129);
 	if (number_parse(bytes_of(text, n), &number, NULL) != TIDE_OK) /* 0.00xE-129 */
 		number = (struct number){1, 0, false};
 	return number;
@@ -75,8 +77,9 @@ random_bytes(struct random *random, struct arena *arena, uint32_t max)
 static struct bytes
 random_utf8(struct random *random, struct arena *arena, uint32_t max)
 {
-	static const char *const pieces[] = {"a", "b", "\"", "\\", "/", "\n", "\x01", "\x7f", "\xc3\xa9", "\xe2\x82\xac",
-	    "\xf0\x9f\x98\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xf4\x8f\xbf\xbf", "zz", "\x1f", "\xc2\x80"};
+	static const char *const pieces[] = {"a", "b", "\"", "\\", "/", "\n", "\x01", "\x7f", "\xc3\xa9",
+	    "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xf4\x8f\xbf\xbf", "zz",
+	    "\x1f", "\xc2\x80"};
 	uint32_t n = random_below(random, max + 1), used = 0;
 	uint8_t *at = arena_alloc(arena, n + 4);
 

@@ -15,11 +15,12 @@
 #define NOT_A_NUMBER "The parameter cannot be converted to a numeric value"
 #define TOO_MANY "Attempting to store more than 38 significant digits in a Number"
 #define OVERFLOW_ "Number overflow. Attempting to store a number with magnitude larger than supported range"
-#define UNDERFLOW_ "Number underflow. Attempting to store a number with magnitude smaller than supported range"
+#define UNDERFLOW_                                                                                           \
+	"Number underflow. Attempting to store a number with magnitude smaller than supported range"
 
 #define NINES38 "99999999999999999999999999999999999999"
-#define ZEROS129                                                                                        \
-	"000000000000000000000000000000000000000000000000000000000000000000000000000000000"              \
+#define ZEROS129                                                                                             \
+	"000000000000000000000000000000000000000000000000000000000000000000000000000000000"                  \
 	"000000000000000000000000000000000000000000000000"
 
 static const struct canonical_case {
@@ -91,7 +92,8 @@ canonical_text_is_plain(void **state)
 		text[number_write(&number, text)] = 0;
 		assert_string_equal(text, c->want);
 		assert_true(number_text_is_canonical(bytes_of_string(c->want)));
-		assert_int_equal(number_text_is_canonical(bytes_of_string(c->text)), strcmp(c->text, c->want) == 0);
+		assert_int_equal(
+		    number_text_is_canonical(bytes_of_string(c->text)), strcmp(c->text, c->want) == 0);
 		assert_int_equal(number_parse(bytes_of_string(text), &again, &error), TIDE_OK);
 		assert_int_equal(number_compare(&number, &again), 0);
 	}
@@ -322,7 +324,8 @@ check_sum(const struct pair *pair, const struct digits *a, const struct digits *
 		got = got_text;
 	}
 	if (strcmp(want, got) != 0)
-		print_error("%s %c %s: want %s, got %s\n", pair->a_text, subtract ? '-' : '+', pair->b_text, want, got);
+		print_error("%s %c %s: want %s, got %s\n", pair->a_text, subtract ? '-' : '+', pair->b_text,
+		    want, got);
 	assert_string_equal(want, got);
 }
 
@@ -477,7 +480,8 @@ static const struct {
     {"last pair 00", {0x03, 0x80, 0x0b, 0x01, 0x00}, 5},
     {"pair over 99", {0x03, 0x80, 0x65, 0x00}, 4},
     {"twenty pairs",
-        {0x03, 0x80, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 0x00}, 23},
+	{0x03, 0x80, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 0x00},
+	23},
     {"no end", {0x03, 0x80, 0x0b, 0x0b}, 4},
 };
 
