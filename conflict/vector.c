@@ -69,8 +69,11 @@ vector_set(struct vector *vector, struct jid origin, struct mark mark)
 tide_err
 vector_raise(struct vector *vector, struct jid origin, struct mark mark)
 {
-	if (mark.seq <= vector_get(vector, origin).seq)
+	struct mark had = vector_get(vector, origin);
+
+	if (mark.seq <= had.seq)
 		return TIDE_OK;
+	mark.clock = hlc_max(mark.clock, had.clock);
 	return vector_set(vector, origin, mark);
 }
 

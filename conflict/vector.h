@@ -35,7 +35,7 @@ struct mark vector_get(const struct vector *vector, struct jid origin);
 /** Set the origin's mark, whatever it was. TIDE_NOMEM: unchanged. */
 tide_err vector_set(struct vector *vector, struct jid origin, struct mark mark);
 
-/** Raise the origin's mark; a lower sequence changes nothing. TIDE_NOMEM: unchanged. */
+/** Raise the origin's mark; a lower sequence changes nothing, and the clock never falls. TIDE_NOMEM: unchanged. */
 tide_err vector_raise(struct vector *vector, struct jid origin, struct mark mark);
 
 /** `to` becomes a copy of `from`. TIDE_NOMEM: `to` unchanged. */

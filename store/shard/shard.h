@@ -72,10 +72,26 @@ uint64_t shard_last_seq(struct shard *shard); /* committed and visible */
 uint64_t shard_wall_ms(struct shard *shard);
 
 /**
- * A folder that has written nothing of its own takes a later incarnation (a peer knows this region's former life).
- * TIDE_USAGE: it has already written. Committer thread, no group open.
+ * A folder that has written nothing of its own starts again under a later incarnation (a peer knows this region's former life):
+ * whatever it took from peers so far is forgotten and fetched again.
+ * Errors     TIDE_USAGE: it has already written, or the group that is open is not empty.
+ * Thread     the committer's, from within an operation's run.
  */
 tide_err shard_take_incarnation(struct shard *shard, uint16_t incarnation, struct tide_error *error);
+
+/* What the conflict log needs to name a table's items to a person. Strings are borrowed until the next call. */
+struct shard_naming {
+	struct bytes table, partition, sort; /* table name; names of the key attributes */
+	uint8_t partition_type, sort_type;   /* enum value_type */
+	bool has_sort;
+};
+
+/**
+ * Who knows the names: `describe` fills in a table's (false: unknown), `region` gives a region's name (NULL: unknown). Called on
+ * the committer thread. Set before the committer starts.
+ */
+void shard_set_naming(struct shard *shard, bool (*describe)(void *arg, uint64_t table, struct shard_naming *out),
+    const char *(*region)(void *arg, uint8_t number), void *arg);
 
 /* --- reading items --- */
 
@@ -124,8 +140,8 @@ struct boot_view {
 struct table_view {
 	uint64_t id;
 	enum replica_state state;
-	uint64_t items, bytes;       /* live items and their size as DynamoDB counts it */
-	uint64_t tombstones;
+	bool shared;                 /* other regions have or had replicas: its records are pulled from peers */
+	uint64_t items, bytes;       /* live items and the size of their encoded images and keys */
 	fingerprint_t fingerprint;
 	struct vector vector;        /* per origin: last (sequence, clock) applied of this table */
 	struct vector position;      /* per origin: everything of it up to here that concerns this table is applied */

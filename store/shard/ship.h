@@ -19,6 +19,7 @@ struct ship_table {
  * Tables that this region does not hold readable (relays: ACTIVE or LEAVING) are left out; `ship_tables` says which are in.
  * Errors     TIDE_NOTFOUND  some wanted record is below what the journal here still has or ever had (`*floor_table`):
  *                           the peer needs a snapshot of that table, or another relay.
+ *            TIDE_FORKED    the peer stands further in our journal than it goes.
  */
 tide_err ship_open(struct shard *shard, struct jid origin, const struct ship_table *tables, uint32_t n, uint64_t from,
     struct ship **out, uint64_t *floor_table);

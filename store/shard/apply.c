@@ -1,0 +1,264 @@
+/*
+ * Applying what peers send. A unit is checked whole first (order, causality, clock), then each of its records meets the
+ * resolver; nothing of a unit is applied unless all of it can be. Rules: docs/replication.md.
+ */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "conflict/resolve.h"
+#include "store/shard/group_priv.h"
+
+tide_err
+group_tables_current(struct group *group, const uint64_t *tables, uint32_t n)
+{
+	const struct fold *work = &group->shard->work;
+
+	for (size_t i = 0; i < work->n_tables; i++) {
+		const struct table_fold *table = work->tables[i];
+		bool asked = false;
+
+		if (!table->shared || !replica_follows(table->state))
+			continue;
+		for (uint32_t k = 0; k < n && !asked; k++)
+			asked = tables[k] == table->id;
+		if (!asked)
+			return TIDE_GAP;
+	}
+	return TIDE_OK;
+}
+
+/* The records of a unit that are to be applied here, in order; what was applied before, or is of tables not held, is left out. */
+static tide_err
+choose(struct group *group, const struct unit *unit, const struct record **todo, uint32_t *n, struct apply_stop *stop,
+    struct tide_error *error)
+{
+	const struct fold *work = &group->shard->work;
+	uint64_t before = 0;
+
+	*n = 0;
+	for (uint32_t i = 0; i < unit->n_records; i++) {
+		const struct record *record = &unit->records[i];
+		const struct table_fold *table = fold_table(work, record->table);
+		struct mark at;
+
+		if (!jid_same(record->version.origin, unit->origin) || record->origin_seq <= before)
+			return tide_fail(error, TIDE_CORRUPT, "a unit's records are not in its origin's order");
+		before = record->origin_seq;
+		if (table == NULL || !replica_follows(table->state) || !table->shared)
+			continue;
+		at = vector_get(&table->vector, unit->origin);
+		for (uint32_t k = 0; k < *n; k++) /* an earlier record of this unit moves the mark */
+			if (todo[k]->table == record->table)
+				at = (struct mark){todo[k]->origin_seq, todo[k]->version.clock};
+		if (record->origin_seq <= at.seq)
+			continue;
+		stop->table = record->table;
+		if (record->origin_prev.seq > at.seq)
+			return tide_fail(error, TIDE_GAP, NULL);
+		if (record->origin_prev.seq != at.seq || record->origin_prev.clock.v != at.clock.v)
+			return tide_fail(error, TIDE_FORKED, "journal %08x: record %llu of table %016llx follows %llu, here %llu is its last",
+			    unit->origin.v, (unsigned long long)record->origin_seq, (unsigned long long)record->table,
+			    (unsigned long long)record->origin_prev.seq, (unsigned long long)at.seq);
+		todo[(*n)++] = record;
+	}
+	return TIDE_OK;
+}
+
+/* Dead: a later incarnation of its region is known. */
+static bool
+journal_dead(const struct fold *fold, struct jid origin)
+{
+	const struct member_fold *member = fold_member(fold, jid_region(origin));
+
+	return member != NULL && member->incarnation > jid_incarnation(origin);
+}
+
+static tide_err
+hold(struct apply_stop *stop, struct jid origin, struct hlc clock)
+{
+	stop->origin = origin;
+	stop->clock = clock;
+	return TIDE_HELD;
+}
+
+/* Causal order: what the unit's writer had applied has to be applied here, in every table that moves. */
+static tide_err
+check_causes(const struct fold *work, const struct unit *unit, struct apply_stop *stop, struct tide_error *error)
+{
+	for (size_t i = 0; i < unit->seen.n; i++) {
+		const struct vector_entry *need = &unit->seen.entries[i];
+
+		if (jid_same(need->origin, unit->origin) || need->mark.seq == 0)
+			continue;
+		if (jid_same(need->origin, work->id)) {
+			if (need->mark.seq > work->last_seq)
+				return tide_fail(error, TIDE_FORKED, "journal %08x has seen record %llu of ours, which ends at %llu",
+				    unit->origin.v, (unsigned long long)need->mark.seq, (unsigned long long)work->last_seq);
+			continue;
+		}
+		if (vector_get(&work->position, need->origin).seq < need->mark.seq)
+			return hold(stop, need->origin, need->mark.clock);
+		for (size_t t = 0; t < work->n_tables; t++)
+			if (work->tables[t]->state == REPLICA_CATCHUP && work->tables[t]->shared &&
+			    vector_get(&work->tables[t]->position, need->origin).seq < need->mark.seq)
+				return hold(stop, need->origin, need->mark.clock);
+	}
+	return TIDE_OK;
+}
+
+/* The clock guard holds an origin whose clock is too far ahead of ours. */
+static tide_err
+check_clocks(struct shard *shard, const struct record *const *todo, uint32_t n, struct apply_stop *stop)
+{
+	struct hlc bound = hlc_of_ms(shard_wall_ms(shard) + shard->options.skew_ms_max);
+
+	for (uint32_t i = 0; i < n; i++)
+		if (todo[i]->version.clock.v > bound.v)
+			return hold(stop, JID_NONE, todo[i]->version.clock);
+	return TIDE_OK;
+}
+
+static tide_err
+copy_travelling(struct group *group, const struct record *from, struct record *to)
+{
+	to->version = from->version;
+	to->origin_seq = from->origin_seq;
+	to->origin_prev = from->origin_prev;
+	to->table = from->table;
+	to->tombstone = from->tombstone;
+	to->n_parts = from->n_parts;
+	if (from->n_parts > 0) {
+		struct txn_part *parts = arena_alloc(&group->arena, from->n_parts * sizeof *parts);
+
+		if (parts == NULL)
+			return TIDE_NOMEM;
+		memcpy(parts, from->parts, from->n_parts * sizeof *parts);
+		to->parts = parts;
+	}
+	if (from->image.n > 0 && (to->image = arena_copy(&group->arena, from->image)).at == NULL)
+		return TIDE_NOMEM;
+	return TIDE_OK;
+}
+
+static tide_err
+apply_record(struct group *group, struct unit_build *unit, const struct record *incoming)
+{
+	struct stored in = {incoming->version, 0, incoming->tombstone, BYTES_NONE}, had;
+	enum resolution outcome;
+	struct pending *pending;
+	struct record *record;
+	tide_err rc;
+
+	if ((rc = group__pending(group, incoming->table, incoming->key, &pending)) != TIDE_OK)
+		return rc;
+	if ((record = group__record(group, unit)) == NULL)
+		return TIDE_NOMEM;
+	if ((rc = copy_travelling(group, incoming, record)) != TIDE_OK)
+		return rc;
+	record->key = pending->key;
+	record->seq = unit->unit.first_seq + unit->unit.n_records;
+	in.seq = record->seq;
+	in.image = record->image;
+	had = pending->stored;
+	outcome = resolve_last_writer_wins(pending->exists ? &had.version : NULL, incoming->version, &unit->unit.seen);
+	record->lost = outcome == RESOLVE_LOSES;
+	if (!record->lost && pending->exists)
+		assert(version_compare(had.version, incoming->version) < 0);
+	if ((rc = group__apply(group, unit, record, false, pending)) != TIDE_OK)
+		return rc;
+	unit->unit.n_records++;
+	if (outcome == RESOLVE_WINS)
+		return group__log_conflict(group, unit, incoming->table, pending->key, &had, &in);
+	if (outcome == RESOLVE_LOSES)
+		return group__log_conflict(group, unit, incoming->table, pending->key, &in, &had);
+	return TIDE_OK;
+}
+
+static tide_err
+apply_unit(struct group *group, const struct unit *in, const struct record *const *todo, uint32_t n)
+{
+	struct fold *work = &group->shard->work;
+	struct unit_build *unit = group__unit(group, UNIT_REMOTE, in->origin, &in->seen);
+	tide_err rc = TIDE_OK;
+
+	if (unit == NULL || group__vector(group, &work->position, &unit->unit.entries_seen) != TIDE_OK)
+		return TIDE_NOMEM;
+	/* Entries of the conflict log follow the records: their sequences are known once the number of records is. */
+	group->next_seq += n;
+	for (uint32_t i = 0; i < n && rc == TIDE_OK; i++)
+		rc = apply_record(group, unit, todo[i]);
+	if (rc == TIDE_OK)
+		group->applied += n;
+	return rc;
+}
+
+tide_err
+group_apply(struct group *group, struct bytes wire_unit, uint8_t via, struct apply_stop *stop, struct tide_error *error)
+{
+	struct shard *shard = group->shard;
+	const struct record **todo;
+	struct unit unit;
+	uint32_t n;
+	tide_err rc;
+
+	*stop = (struct apply_stop){0};
+	if ((rc = unit_decode(&group->arena, wire_unit, &unit, error)) != TIDE_OK)
+		return rc;
+	if (unit.kind != UNIT_LOCAL && unit.kind != UNIT_REMOTE)
+		return tide_fail(error, TIDE_CORRUPT, "a unit of kind %d came as records", unit.kind);
+	if (jid_same(unit.origin, shard->work.id))
+		return TIDE_OK; /* our own, come back: we have it */
+	/* A dead journal's records come only from regions that live on: what its own region still sends may be a fork. */
+	if (via == jid_region(unit.origin) && journal_dead(&shard->work, unit.origin))
+		return hold(stop, unit.origin, (struct hlc){0});
+	if ((todo = arena_alloc(&group->arena, (unit.n_records + 1) * sizeof *todo)) == NULL)
+		return tide_fail(error, TIDE_NOMEM, NULL);
+	if ((rc = choose(group, &unit, todo, &n, stop, error)) != TIDE_OK || n == 0)
+		return rc;
+	if ((rc = check_clocks(shard, todo, n, stop)) != TIDE_OK ||
+	    (rc = check_causes(&shard->work, &unit, stop, error)) != TIDE_OK)
+		return rc;
+	if ((rc = apply_unit(group, &unit, todo, n)) != TIDE_OK) {
+		shard->sealed = true; /* half a unit is in `work`: memory or the store failed */
+		tide_fail(error, rc, "applying a unit of journal %08x: %s", unit.origin.v, tide_err_text(rc));
+	}
+	return rc;
+}
+
+tide_err
+group_progress(struct group *group, struct jid origin, const uint64_t *tables, uint32_t n, struct mark upto)
+{
+	struct shard *shard = group->shard;
+	tide_err rc;
+
+	if (jid_same(origin, shard->work.id))
+		return TIDE_OK;
+	if (upto.clock.v > hlc_of_ms(shard_wall_ms(shard) + shard->options.skew_ms_max).v)
+		return TIDE_HELD;
+	if ((rc = group_tables_current(group, tables, n)) != TIDE_OK)
+		return rc;
+	return fold_progress(&shard->work, origin, tables, n, upto);
+}
+
+tide_err
+group_told(struct group *group, struct jid origin, struct hlc promise, const struct told_table *tables, uint32_t n)
+{
+	struct told *array = realloc(group->told, (group->n_told + 1) * sizeof *array), *told;
+	tide_err rc;
+
+	if (array == NULL)
+		return TIDE_NOMEM;
+	group->told = array;
+	told = &array[group->n_told];
+	*told = (struct told){.origin = origin, .promise = promise};
+	if ((told->tables = calloc(n + 1, sizeof *told->tables)) == NULL)
+		return TIDE_NOMEM;
+	group->n_told++;
+	for (; told->n < n; told->n++) {
+		told->tables[told->n].table = tables[told->n].table;
+		told->tables[told->n].state = tables[told->n].state;
+		if ((rc = vector_copy(&told->tables[told->n].vector, &tables[told->n].vector)) != TIDE_OK)
+			return rc;
+	}
+	return TIDE_OK;
+}

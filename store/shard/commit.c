@@ -1,0 +1,241 @@
+/*
+ * Committing a group: journal (one write, one fsync), store (one unsynced batch), fold, observers. In this order: nothing
+ * is visible before it is on disk.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/pack.h"
+#include "store/shard/group_priv.h"
+
+static tide_err
+add_table(struct group *group, uint64_t table, uint64_t **tables, uint32_t *n, uint32_t *room)
+{
+	for (uint32_t i = 0; i < *n; i++)
+		if ((*tables)[i] == table)
+			return TIDE_OK;
+	if (*n == *room) {
+		uint32_t more = *room == 0 ? 4 : *room * 2;
+		uint64_t *array = arena_alloc(&group->arena, more * sizeof *array);
+
+		if (array == NULL)
+			return TIDE_NOMEM;
+		if (*n > 0)
+			memcpy(array, *tables, *n * sizeof *array);
+		*tables = array;
+		*room = more;
+	}
+	(*tables)[(*n)++] = table;
+	return TIDE_OK;
+}
+
+static tide_err
+describe(struct group *group, const struct unit *unit, struct journal_entry *entry)
+{
+	uint64_t *tables = NULL;
+	uint32_t n = 0, room = 0;
+	tide_err rc;
+
+	entry->first_seq = unit->first_seq;
+	entry->last_seq = unit_last_seq(unit);
+	entry->origin = unit->kind == UNIT_NOTE || unit->kind == UNIT_SNAPSHOT ? JID_NONE : unit->origin;
+	for (uint32_t i = 0; i < unit->n_records + unit->n_entries; i++) {
+		const struct record *record =
+		    i < unit->n_records ? &unit->records[i] : &unit->entries[i - unit->n_records];
+
+		if ((rc = add_table(group, record->table, &tables, &n, &room)) != TIDE_OK)
+			return rc;
+		if (i < unit->n_records && record->origin_seq > entry->origin_seq_last)
+			entry->origin_seq_last = record->origin_seq;
+		entry->clock = hlc_max(entry->clock, record->version.clock);
+	}
+	entry->tables = tables;
+	entry->n_tables = n;
+	return TIDE_OK;
+}
+
+static tide_err
+append(struct group *group, struct tide_error *error)
+{
+	struct buf form = {0};
+	struct journal_entry *entries;
+	size_t *ends;
+	uint32_t n = 0, i = 0;
+	tide_err rc = TIDE_OK;
+
+	for (struct unit_build *u = group->first; u != NULL; u = u->next)
+		n++;
+	entries = arena_calloc(&group->arena, n * sizeof *entries);
+	ends = arena_alloc(&group->arena, n * sizeof *ends);
+	if (entries == NULL || ends == NULL)
+		return tide_fail(error, TIDE_NOMEM, NULL);
+	buf_reserve(&form, group->bytes + group->bytes / 4);
+	for (struct unit_build *u = group->first; u != NULL && rc == TIDE_OK; u = u->next, i++) {
+		if (u->note.n > 0)
+			u->unit.note = buf_bytes(&u->note);
+		unit_encode_disk(&u->unit, &form);
+		ends[i] = form.n;
+		rc = describe(group, &u->unit, &entries[i]);
+	}
+	if (rc == TIDE_OK)
+		rc = buf_check(&form);
+	if (rc != TIDE_OK)
+		tide_fail(error, rc, NULL);
+	for (i = 0; i < n; i++)
+		entries[i].payload = bytes_of(form.at + (i == 0 ? 0 : ends[i - 1]), ends[i] - (i == 0 ? 0 : ends[i - 1]));
+	if (rc == TIDE_OK)
+		rc = journal_append(group->shard->journal, entries, n, error);
+	buf_fini(&form);
+	return rc;
+}
+
+/* Every key that the group changed, once, as it is at the group's end. */
+static tide_err
+write_store(struct group *group)
+{
+	struct kv_batch *batch = kv_batch_new(group->shard->kv);
+	tide_err rc = TIDE_OK;
+	bool any = false;
+
+	if (batch == NULL)
+		return TIDE_NOMEM;
+	for (size_t i = 0; i < group->n_buckets && rc == TIDE_OK; i++)
+		for (struct pending *p = group->buckets[i]; p != NULL && rc == TIDE_OK; p = p->next) {
+			if (!p->dirty)
+				continue;
+			any = true;
+			buf_clear(&group->key);
+			space_key(p->table, p->key, &group->key);
+			if (p->exists) {
+				buf_clear(&group->raw);
+				stored_encode(&p->stored, &group->raw);
+				kv_batch_put(batch, buf_bytes(&group->key), buf_bytes(&group->raw));
+			} else
+				kv_batch_delete(batch, buf_bytes(&group->key));
+			if ((rc = buf_check(&group->key)) == TIDE_OK)
+				rc = buf_check(&group->raw);
+		}
+	if (rc == TIDE_OK && any)
+		rc = kv_write(group->shard->kv, batch);
+	kv_batch_free(batch);
+	return rc;
+}
+
+/* Store and fold move together under the lock: a snapshot or a view sees both at one sequence. */
+static tide_err
+publish(struct group *group)
+{
+	struct shard *shard = group->shard;
+	tide_err rc = TIDE_OK;
+
+	pthread_mutex_lock(&shard->lock);
+	for (uint32_t i = 0; i < group->n_cleared && rc == TIDE_OK; i++)
+		rc = shard__clear_table(shard->kv, group->cleared[i]);
+	if (rc == TIDE_OK)
+		rc = write_store(group);
+	for (struct unit_build *u = group->first; u != NULL && rc == TIDE_OK; u = u->next)
+		rc = fold_unit(&shard->live, &group->arena, &u->unit);
+	if (rc == TIDE_OK) {
+		/* "Complete to" is not journaled: it is only ever raised, and `work` has it. */
+		rc = vector_copy(&shard->live.position, &shard->work.position);
+		for (size_t i = 0; i < shard->work.n_tables && rc == TIDE_OK; i++) {
+			const struct table_fold *from = shard->work.tables[i];
+			struct table_fold *to = fold_table(&shard->live, from->id);
+
+			if (from->state == REPLICA_CATCHUP && to != NULL)
+				rc = vector_copy(&to->position, &from->position);
+		}
+		shard->live.clock = hlc_max(shard->live.clock, shard->work.clock);
+		shard->applied += group->applied;
+		for (unsigned i = 0; i < group->n_counted; i++)
+			shard->counted[group->counted[i].region] = true;
+	}
+	pthread_mutex_unlock(&shard->lock);
+	return rc;
+}
+
+/* What peers told about their replicas holds once what they sent is on disk. */
+static void
+take_told(struct group *group)
+{
+	struct shard *shard = group->shard;
+
+	for (uint32_t i = 0; i < group->n_told; i++) {
+		struct told *fresh = &group->told[i], *slot = NULL, *array, old;
+
+		for (uint32_t k = 0; k < shard->n_told; k++)
+			if (jid_same(shard->told[k].origin, fresh->origin))
+				slot = &shard->told[k];
+		if (slot == NULL) {
+			array = realloc(shard->told, (shard->n_told + 1) * sizeof *array);
+			if (array == NULL)
+				continue; /* told again soon */
+			shard->told = array;
+			slot = &array[shard->n_told++];
+			*slot = (struct told){0};
+		}
+		old = *slot;
+		*slot = *fresh;
+		*fresh = old; /* released with the group */
+	}
+}
+
+static void
+tell_observers(struct group *group)
+{
+	for (struct unit_build *u = group->first; u != NULL; u = u->next)
+		for (unsigned i = 0; i < group->shard->n_observers; i++)
+			group->shard->observers[i].fn(group->shard->observers[i].arg, &u->unit);
+}
+
+/* A group that did not reach the journal leaves `work` ahead of what is true: take it back. */
+static void
+take_back(struct shard *shard)
+{
+	pthread_mutex_lock(&shard->lock);
+	if (fold_copy(&shard->work, &shard->live) != TIDE_OK)
+		shard->sealed = true;
+	pthread_mutex_unlock(&shard->lock);
+}
+
+tide_err
+group_commit(struct group *group, struct tide_error *error)
+{
+	struct shard *shard = group->shard;
+	tide_err rc = TIDE_OK;
+
+	if (shard->sealed) {
+		rc = tide_fail(error, TIDE_UNKNOWN, "the shard is sealed: start the process again");
+	} else if (group->first != NULL) {
+		rc = append(group, error);
+		if (rc == TIDE_UNKNOWN || rc == TIDE_FENCED)
+			shard->sealed = true;
+		if (rc != TIDE_OK)
+			take_back(shard);
+	}
+	if (rc == TIDE_OK && (rc = publish(group)) != TIDE_OK) {
+		shard->sealed = true;
+		log_err("SHARD-SEALED", "why=\"the store refused what the journal has: %s\" seq=%" PRIu64,
+		    tide_err_text(rc), group->next_seq - 1);
+		tide_fail(error, TIDE_UNKNOWN, "the store refused a batch: %s", tide_err_text(rc));
+		rc = TIDE_UNKNOWN;
+	}
+	if (rc == TIDE_OK) {
+		take_told(group);
+		tell_observers(group);
+	}
+	group__fini(group);
+	return rc;
+}
+
+void
+group_abandon(struct group *group)
+{
+	struct shard *shard = group->shard;
+	bool changed = group->first != NULL;
+
+	group__fini(group);
+	if (changed)
+		take_back(shard);
+}

@@ -1,0 +1,326 @@
+#include "store/shard/fold.h"
+
+#include <stdlib.h>
+
+static const uint64_t built_in[] = {TABLE_CATALOG, TABLE_CONFLICTS, TABLE_REGIONAL};
+
+tide_err
+fold_init(struct fold *fold, struct jid id)
+{
+	*fold = (struct fold){.id = id};
+	for (size_t i = 0; i < sizeof built_in / sizeof *built_in; i++) {
+		struct table_fold *table = fold_table_make(fold, built_in[i]);
+
+		if (table == NULL) {
+			fold_fini(fold);
+			return TIDE_NOMEM;
+		}
+		table->state = REPLICA_ACTIVE;
+		table->shared = built_in[i] != TABLE_REGIONAL;
+	}
+	return TIDE_OK;
+}
+
+static void
+boot_fini(struct boot *boot)
+{
+	buf_fini(&boot->cursor);
+	vector_fini(&boot->vector);
+	vector_fini(&boot->position);
+	*boot = (struct boot){0};
+}
+
+static void
+table_fini(struct table_fold *table)
+{
+	if (table == NULL)
+		return;
+	vector_fini(&table->vector);
+	vector_fini(&table->position);
+	vector_fini(&table->floor);
+	boot_fini(&table->boot);
+	free(table);
+}
+
+void
+fold_fini(struct fold *fold)
+{
+	for (size_t i = 0; i < fold->n_tables; i++)
+		table_fini(fold->tables[i]);
+	free(fold->tables);
+	free(fold->members);
+	vector_fini(&fold->position);
+	*fold = (struct fold){0};
+}
+
+static size_t
+lower_bound(const struct fold *fold, uint64_t id)
+{
+	size_t low = 0, high = fold->n_tables;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (fold->tables[middle]->id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct table_fold *
+fold_table(const struct fold *fold, uint64_t id)
+{
+	size_t i = lower_bound(fold, id);
+
+	return i < fold->n_tables && fold->tables[i]->id == id ? fold->tables[i] : NULL;
+}
+
+struct table_fold *
+fold_table_make(struct fold *fold, uint64_t id)
+{
+	size_t i = lower_bound(fold, id), room;
+	struct table_fold *table, **tables;
+
+	if (i < fold->n_tables && fold->tables[i]->id == id)
+		return fold->tables[i];
+	if (fold->n_tables == fold->tables_room) {
+		room = fold->tables_room == 0 ? 16 : fold->tables_room * 2;
+		if ((tables = realloc(fold->tables, room * sizeof *tables)) == NULL)
+			return NULL;
+		fold->tables = tables;
+		fold->tables_room = room;
+	}
+	if ((table = calloc(1, sizeof *table)) == NULL)
+		return NULL;
+	table->id = id;
+	memmove(fold->tables + i + 1, fold->tables + i, (fold->n_tables - i) * sizeof *fold->tables);
+	fold->tables[i] = table;
+	fold->n_tables++;
+	return table;
+}
+
+const struct member_fold *
+fold_member(const struct fold *fold, uint8_t region)
+{
+	for (size_t i = 0; i < fold->n_members; i++)
+		if (fold->members[i].region == region)
+			return &fold->members[i];
+	return NULL;
+}
+
+static struct member_fold *
+member_make(struct fold *fold, uint8_t region)
+{
+	struct member_fold *members;
+	size_t i = 0;
+
+	while (i < fold->n_members && fold->members[i].region < region)
+		i++;
+	if (i < fold->n_members && fold->members[i].region == region)
+		return &fold->members[i];
+	if (fold->n_members == fold->members_room) {
+		size_t room = fold->members_room == 0 ? 8 : fold->members_room * 2;
+
+		if ((members = realloc(fold->members, room * sizeof *members)) == NULL)
+			return NULL;
+		fold->members = members;
+		fold->members_room = room;
+	}
+	memmove(fold->members + i + 1, fold->members + i, (fold->n_members - i) * sizeof *fold->members);
+	fold->members[i] = (struct member_fold){.region = region};
+	fold->n_members++;
+	return &fold->members[i];
+}
+
+struct mark
+fold_position(const struct fold *fold, const struct table_fold *table, struct jid origin)
+{
+	return vector_get(table->state == REPLICA_CATCHUP ? &table->position : &fold->position, origin);
+}
+
+tide_err
+fold_record(struct fold *fold, enum unit_kind kind, struct jid origin, const struct record *record)
+{
+	struct table_fold *table = fold_table_make(fold, record->table);
+	struct mark mark = {record->origin_seq, record->version.clock};
+	bool own = jid_same(origin, fold->id);
+	tide_err rc;
+
+	if (table == NULL)
+		return TIDE_NOMEM;
+	table->items += (uint64_t)(int64_t)record->count_delta;
+	table->bytes += (uint64_t)record->bytes_delta;
+	table->fingerprint += record->fingerprint_delta;
+	fold->clock = hlc_max(fold->clock, record->version.clock);
+	fold_seq(fold, record->seq);
+	table->last_seq = record->seq;
+	if (kind == UNIT_SNAPSHOT)
+		return TIDE_OK; /* its vectors come with the last piece */
+	if ((rc = vector_set(&table->vector, origin, mark)) != TIDE_OK)
+		return rc;
+	if (own) {
+		table->own_last = mark;
+		fold->own_clock = record->version.clock;
+		return vector_raise(&fold->position, origin, mark);
+	}
+	if (table->state == REPLICA_CATCHUP)
+		return vector_raise(&table->position, origin, mark);
+	return vector_raise(&fold->position, origin, mark);
+}
+
+/* What a replica forgets when it goes or starts its bootstrap over. Our own last record and journal stay ours. */
+static void
+forget(struct table_fold *table)
+{
+	vector_fini(&table->vector);
+	vector_fini(&table->position);
+	vector_fini(&table->floor);
+	boot_fini(&table->boot);
+	table->items = table->bytes = 0;
+	table->fingerprint = 0;
+}
+
+static tide_err
+note_state(struct fold *fold, struct table_fold *table, const struct note *note)
+{
+	tide_err rc = TIDE_OK;
+
+	if (note->state == REPLICA_ABSENT || note->state == REPLICA_CREATING)
+		forget(table);
+	if (note->state == REPLICA_ACTIVE && table->state == REPLICA_CATCHUP) {
+		/* Records below were loaded, or came in after later ones of other tables: not in origin order here. */
+		rc = vector_copy(&table->floor, &fold->position);
+		vector_fini(&table->position);
+	}
+	if (rc == TIDE_OK)
+		table->state = note->state;
+	return rc;
+}
+
+static tide_err
+note_load(struct fold *fold, struct table_fold *table, const struct note *note)
+{
+	struct boot *boot = &table->boot;
+	tide_err rc;
+
+	if (note->step == LOAD_RESTART) {
+		forget(table);
+		return TIDE_OK;
+	}
+	if (!boot->under_way) {
+		boot->under_way = true;
+		boot->source = note->region;
+		boot->snapshot = note->number;
+		if ((rc = vector_copy(&boot->vector, &note->vector)) != TIDE_OK ||
+		    (rc = vector_copy(&boot->position, &note->position)) != TIDE_OK)
+			return rc;
+	}
+	fold->clock = hlc_max(fold->clock, note->clock);
+	boot->loaded += note->count;
+	boot->expected = note->expected;
+	buf_clear(&boot->cursor);
+	buf_append(&boot->cursor, note->key.at, note->key.n);
+	if ((rc = buf_check(&boot->cursor)) != TIDE_OK || note->step != LOAD_DONE)
+		return rc;
+	if ((rc = vector_copy(&table->vector, &boot->vector)) != TIDE_OK ||
+	    (rc = vector_copy(&table->position, &boot->position)) != TIDE_OK)
+		return rc;
+	boot_fini(boot);
+	table->state = REPLICA_CATCHUP;
+	return TIDE_OK;
+}
+
+static tide_err
+note_member(struct fold *fold, const struct note *note)
+{
+	struct member_fold *member = member_make(fold, note->region);
+
+	if (member == NULL)
+		return TIDE_NOMEM;
+	member->incarnation = note->incarnation;
+	member->nonce = note->number;
+	member->lost = note->flag;
+	return TIDE_OK;
+}
+
+tide_err
+fold_note(struct fold *fold, const struct note *note)
+{
+	struct table_fold *table = NULL;
+
+	if (note->table != 0 && (table = fold_table_make(fold, note->table)) == NULL)
+		return TIDE_NOMEM;
+	if (table == NULL && note->kind != NOTE_MEMBER && note->kind != NOTE_CLOCK)
+		return TIDE_CORRUPT;
+	switch (note->kind) {
+	case NOTE_STATE:
+		return note_state(fold, table, note);
+	case NOTE_SHARED:
+		table->shared = note->flag;
+		return TIDE_OK;
+	case NOTE_MEMBER:
+		return note_member(fold, note);
+	case NOTE_CLOCK:
+		fold->clock = hlc_max(fold->clock, note->clock);
+		fold->own_clock = hlc_max(fold->own_clock, note->clock);
+		return TIDE_OK;
+	case NOTE_LOAD:
+		return note_load(fold, table, note);
+	case NOTE_COLLECT:
+		if (note->flag) {
+			table->items--;
+			table->bytes -= note->number;
+		}
+		return TIDE_OK;
+	}
+	return TIDE_OK; /* of a later version: nothing we know */
+}
+
+static tide_err
+fold_notes(struct fold *fold, struct arena *arena, struct bytes field)
+{
+	struct note_walk walk = {field};
+	struct note note;
+	tide_err rc;
+
+	while ((rc = note_next(&walk, arena, &note)) == TIDE_OK)
+		if ((rc = fold_note(fold, &note)) != TIDE_OK)
+			return rc;
+	return rc == TIDE_NOTFOUND ? TIDE_OK : rc;
+}
+
+tide_err
+fold_unit(struct fold *fold, struct arena *arena, const struct unit *unit)
+{
+	tide_err rc;
+
+	for (uint32_t i = 0; i < unit->n_records; i++)
+		if ((rc = fold_record(fold, unit->kind, unit->origin, &unit->records[i])) != TIDE_OK)
+			return rc;
+	for (uint32_t i = 0; i < unit->n_entries; i++) {
+		fold->conflicts++;
+		if ((rc = fold_record(fold, UNIT_LOCAL, fold->id, &unit->entries[i])) != TIDE_OK)
+			return rc;
+	}
+	if (unit->note.at != NULL && (rc = fold_notes(fold, arena, unit->note)) != TIDE_OK)
+		return rc;
+	fold_seq(fold, unit_last_seq(unit));
+	return TIDE_OK;
+}
+
+tide_err
+fold_progress(struct fold *fold, struct jid origin, const uint64_t *tables, uint32_t n, struct mark upto)
+{
+	tide_err rc;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct table_fold *table = fold_table(fold, tables[i]);
+
+		if (table != NULL && table->state == REPLICA_CATCHUP &&
+		    (rc = vector_raise(&table->position, origin, upto)) != TIDE_OK)
+			return rc;
+	}
+	return vector_raise(&fold->position, origin, upto);
+}

@@ -1,0 +1,99 @@
+/*
+ * The fold: everything about a shard that is not an item. It is what its journal adds up to, and is saved in checkpoints.
+ *
+ * The shard keeps two: `work`, the committer's own, ahead by the group that is being built; and `live`, published under the
+ * shard's lock when the group is on disk. Both move by fold_record and fold_note only, as does recovery.
+ */
+#ifndef TIDE_STORE_SHARD_FOLD_H
+#define TIDE_STORE_SHARD_FOLD_H
+
+#include "store/shard/note.h"
+
+struct boot {
+	bool under_way;
+	uint8_t source;
+	uint64_t snapshot;
+	struct buf cursor;
+	uint64_t loaded, expected;
+	struct vector vector, position;
+};
+
+struct table_fold {
+	uint64_t id;
+	enum replica_state state;
+	bool shared;
+	uint64_t items, bytes;
+	fingerprint_t fingerprint;
+	struct vector vector;
+	struct vector position;  /* while in CATCHUP; an ACTIVE or LEAVING table stands at the region's position */
+	struct vector floor;     /* the journal here relays this table's records of an origin only above this */
+	struct mark own_last;    /* our last record of it; outlives the replica */
+	uint64_t last_seq;       /* this journal's last record of it */
+	struct boot boot;
+};
+
+struct member_fold {
+	uint8_t region;
+	uint16_t incarnation;
+	uint64_t nonce;
+	bool lost;
+};
+
+struct fold {
+	struct jid id;
+	uint64_t last_seq;
+	struct hlc clock, own_clock;
+	struct vector position;  /* per origin: everything of it up to here in our ACTIVE tables is applied */
+	uint64_t conflicts;
+	struct table_fold **tables; /* sorted by id */
+	size_t n_tables, tables_room;
+	struct member_fold *members; /* sorted by region */
+	size_t n_members, members_room;
+};
+
+/** A fold of the empty journal `id`: the built-in tables stand ACTIVE. */
+tide_err fold_init(struct fold *fold, struct jid id);
+void fold_fini(struct fold *fold);
+tide_err fold_copy(struct fold *to, const struct fold *from);
+
+/** NULL: nothing is known of that table. */
+struct table_fold *fold_table(const struct fold *fold, uint64_t id);
+
+/** The table, made where it is not there yet; NULL: no memory. */
+struct table_fold *fold_table_make(struct fold *fold, uint64_t id);
+const struct member_fold *fold_member(const struct fold *fold, uint8_t region);
+
+/** Readable by peers, and moved by what peers send. */
+static inline bool
+replica_follows(enum replica_state state)
+{
+	return state == REPLICA_CATCHUP || state == REPLICA_ACTIVE || state == REPLICA_LEAVING;
+}
+
+/** Where a table stands in an origin's journal: its own position in CATCHUP, else the region's. */
+struct mark fold_position(const struct fold *fold, const struct table_fold *table, struct jid origin);
+
+/** Fold one record of a unit of this kind and origin (an entry of the conflict log counts as LOCAL). TIDE_NOMEM. */
+tide_err fold_record(struct fold *fold, enum unit_kind kind, struct jid origin, const struct record *record);
+
+/** Fold one note; its unit's sequence has to be folded by fold_seq. TIDE_NOMEM. */
+tide_err fold_note(struct fold *fold, const struct note *note);
+
+static inline void
+fold_seq(struct fold *fold, uint64_t seq)
+{
+	if (seq > fold->last_seq)
+		fold->last_seq = seq;
+}
+
+/** A whole unit, as recovery and publication fold it. TIDE_CORRUPT: its note is unreadable. TIDE_NOMEM. */
+tide_err fold_unit(struct fold *fold, struct arena *arena, const struct unit *unit);
+
+/** "Complete to" for tables of one origin. Not journaled: after a crash it is asked for again. */
+tide_err fold_progress(struct fold *fold, struct jid origin, const uint64_t *tables, uint32_t n, struct mark upto);
+
+/** Checkpoint form, and back. TIDE_CORRUPT, TIDE_FORMAT, TIDE_NOMEM. */
+tide_err fold_encode(const struct fold *fold, struct buf *out);
+tide_err fold_decode(struct fold *fold, struct bytes in);
+
+#endif

@@ -1,0 +1,110 @@
+/* A region's own bookkeeping, as notes. */
+#include <stdlib.h>
+
+#include "store/shard/group_priv.h"
+
+tide_err
+group__note(struct group *group, const struct note *note)
+{
+	struct unit_build *unit = group->last;
+	bool fresh = unit == NULL || unit->unit.kind != UNIT_NOTE;
+	size_t had;
+	tide_err rc;
+
+	if (fresh && (unit = group__unit(group, UNIT_NOTE, JID_NONE, NULL)) == NULL)
+		return TIDE_NOMEM;
+	if (fresh) {
+		group->next_seq++; /* all notes of one unit share its sequence number */
+		group->shard->work.last_seq = group->next_seq - 1;
+	}
+	had = unit->note.n;
+	note_encode(note, &unit->note);
+	if ((rc = buf_check(&unit->note)) != TIDE_OK)
+		return rc;
+	group->bytes += unit->note.n - had;
+	if ((rc = fold_note(&group->shard->work, note)) != TIDE_OK)
+		group->shard->sealed = true;
+	return rc;
+}
+
+static tide_err
+clear_later(struct group *group, uint64_t table)
+{
+	uint64_t *cleared = realloc(group->cleared, (group->n_cleared + 1) * sizeof *cleared);
+
+	if (cleared == NULL)
+		return TIDE_NOMEM;
+	group->cleared = cleared;
+	cleared[group->n_cleared++] = table;
+	/* What the group wrote before goes with the rest. */
+	for (size_t i = 0; i < group->n_buckets; i++)
+		for (struct pending *p = group->buckets[i]; p != NULL; p = p->next)
+			if (p->table == table)
+				p->exists = p->dirty = false;
+	return TIDE_OK;
+}
+
+tide_err
+group_table_state(struct group *group, uint64_t table, enum replica_state state)
+{
+	struct note note = {.kind = NOTE_STATE, .table = table, .state = state};
+	tide_err rc;
+
+	if ((state == REPLICA_ABSENT || state == REPLICA_CREATING) && (rc = clear_later(group, table)) != TIDE_OK)
+		return rc;
+	return group__note(group, &note);
+}
+
+tide_err
+group_table_shared(struct group *group, uint64_t table, bool shared)
+{
+	struct note note = {.kind = NOTE_SHARED, .table = table, .flag = shared};
+	const struct table_fold *fold = fold_table(&group->shard->work, table);
+
+	if (fold != NULL && fold->shared == shared)
+		return TIDE_OK;
+	return group__note(group, &note);
+}
+
+tide_err
+group_note_member(struct group *group, uint8_t region, uint16_t incarnation, uint64_t nonce, bool lost)
+{
+	struct note note = {.kind = NOTE_MEMBER, .region = region, .incarnation = incarnation, .number = nonce,
+	    .flag = lost};
+	const struct member_fold *known = fold_member(&group->shard->work, region);
+
+	if (known != NULL && known->incarnation == incarnation && known->nonce == nonce && known->lost == lost)
+		return TIDE_OK;
+	return group__note(group, &note);
+}
+
+tide_err
+group_counted(struct group *group, uint8_t region, struct hlc clock)
+{
+	if (group->n_counted == sizeof group->counted / sizeof *group->counted)
+		return TIDE_AGAIN;
+	group->counted[group->n_counted].region = region;
+	group->counted[group->n_counted++].clock = clock;
+	group->shard->work.clock = hlc_max(group->shard->work.clock, clock);
+	return TIDE_OK;
+}
+
+tide_err
+group_clock(struct group *group)
+{
+	struct shard *shard = group->shard;
+	struct note note = {.kind = NOTE_CLOCK, .clock = hlc_tick(shard->work.clock, shard_wall_ms(shard))};
+
+	return group__note(group, &note);
+}
+
+tide_err
+group_load_restart(struct group *group, uint64_t table)
+{
+	struct note note = {.kind = NOTE_LOAD, .table = table, .step = LOAD_RESTART};
+	tide_err rc;
+
+	if ((rc = clear_later(group, table)) != TIDE_OK)
+		return rc;
+	return group__note(group, &note);
+}

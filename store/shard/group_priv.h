@@ -1,0 +1,90 @@
+/* The group's inside: shared by group.c, group_write.c, apply.c, load.c, collect.c and commit.c. */
+#ifndef TIDE_STORE_SHARD_GROUP_PRIV_H
+#define TIDE_STORE_SHARD_GROUP_PRIV_H
+
+#include "store/shard/shard_priv.h"
+
+/* One key as the group sees it: what the store holds, or what the group has written over it. */
+struct pending {
+	struct pending *next; /* in its bucket */
+	uint64_t hash, table;
+	struct bytes key;
+	bool exists;          /* an item or a tombstone */
+	bool dirty;           /* differs from the store */
+	struct stored stored;
+};
+
+/* A unit being built. Arrays grow in the group's arena. */
+struct unit_build {
+	struct unit_build *next;
+	struct unit unit;
+	uint32_t records_room, entries_room;
+	struct buf note;
+};
+
+struct group {
+	struct shard *shard;
+	struct arena arena;
+	struct pending **buckets;
+	size_t n_buckets, n_pending;
+	struct unit_build *first, *last;
+	uint64_t next_seq;
+	uint64_t bytes;
+	uint64_t applied; /* remote records */
+	struct buf raw;   /* scratch for store reads */
+	struct buf key;
+	struct told *told; /* to take over when the group is on disk */
+	uint32_t n_told;
+	uint64_t *cleared; /* tables whose items go once the group is on disk */
+	uint32_t n_cleared;
+	struct {
+		uint8_t region;
+		struct hlc clock;
+	} counted[8];
+	unsigned n_counted;
+};
+
+/** Release the group's memory; the shard's fold is left as it is. */
+void group__fini(struct group *group);
+
+/** The key's entry, read from the store on first use. Errors of kv_get but TIDE_NOTFOUND. */
+tide_err group__pending(struct group *group, uint64_t table, struct bytes key, struct pending **out);
+
+/** The unit to which local writes go: the last one if LOCAL, else a new one. NULL: no memory. */
+struct unit_build *group__local_unit(struct group *group);
+
+/** A new unit at the group's end, with a copy of `seen`. NULL: no memory. */
+struct unit_build *group__unit(struct group *group, enum unit_kind kind, struct jid origin, const struct vector *seen);
+
+/** Journal a note in the group's last unit if that is of notes, else in a new one, and fold it. */
+tide_err group__note(struct group *group, const struct note *note);
+
+/** Room for one more record; NULL: no memory. */
+struct record *group__record(struct group *group, struct unit_build *unit);
+struct record *group__entry(struct group *group, struct unit_build *unit);
+
+/**
+ * Make `stored` the key's content, fill in the record's local part (links and deltas), fold it. The record's sequence and version are
+ * set. TIDE_NOMEM: nothing changed.
+ */
+tide_err group__apply(struct group *group, struct unit_build *unit, struct record *record, bool entry, struct pending *pending);
+
+/** Fill in a local record's version, links and previous marks for the next own write of that table. */
+void group__own(struct group *group, struct record *record, struct hlc clock);
+
+/** A copy of a vector in the group's arena. */
+tide_err group__vector(struct group *group, const struct vector *from, struct vector *to);
+
+/* --- conflict.c --- */
+
+/**
+ * Log the loser of a conflict: an entry in the conflict log, in the unit that resolved it, unless it is there already. Two deletes
+ * make none.
+ */
+tide_err group__log_conflict(struct group *group, struct unit_build *unit, uint64_t table, struct bytes key,
+    const struct stored *loser, const struct stored *winner);
+
+/** The clock at which an entry of the conflict log expires, read from its key; 0: not such a key. */
+uint64_t conflict_expiry_ms(struct bytes key, uint64_t retention_ms);
+
+#endif

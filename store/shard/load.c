@@ -1,0 +1,130 @@
+/*
+ * A new replica: pieces of a snapshot come in, cursor and items in one unit each; when the last is in, the table stands at the
+ * snapshot's cut and follows its peers until it is level with the region's other tables.
+ */
+#include "store/shard/group_priv.h"
+
+static tide_err
+check_piece(const struct group *group, const struct load_piece *piece, struct tide_error *error)
+{
+	const struct shard *shard = group->shard;
+	const struct table_fold *table = fold_table(&shard->work, piece->table);
+	const struct boot *boot;
+
+	if (table == NULL || table->state != REPLICA_CREATING)
+		return tide_fail(error, TIDE_GAP, "table %016llx is not loading", (unsigned long long)piece->table);
+	boot = &table->boot;
+	if (boot->under_way ? boot->source != piece->source || boot->snapshot != piece->snapshot ||
+		    !bytes_equal(buf_bytes(&boot->cursor), piece->after) :
+			      piece->after.n > 0)
+		return tide_fail(error, TIDE_GAP, "a piece of another snapshot, or not the next");
+	/* The clock guard holds for snapshots too. */
+	if (piece->clock.v > hlc_of_ms(shard_wall_ms(group->shard) + shard->options.skew_ms_max).v)
+		return tide_fail(error, TIDE_HELD, "the source's clock is too far ahead");
+	/* A replica that was here before must find its own last record of that table in the snapshot. */
+	if (vector_get(&piece->vector, shard->work.id).seq < table->own_last.seq)
+		return tide_fail(error, TIDE_AGAIN, "the source has not yet all that this region once wrote to the table");
+	return TIDE_OK;
+}
+
+static tide_err
+load_items(struct group *group, struct unit_build *build, const struct unit *in)
+{
+	for (uint32_t i = 0; i < in->n_records; i++) {
+		struct pending *pending;
+		struct record *record;
+		tide_err rc = group__pending(group, in->records[i].table, in->records[i].key, &pending);
+
+		if (rc != TIDE_OK)
+			return rc;
+		if ((record = group__record(group, build)) == NULL)
+			return TIDE_NOMEM;
+		record->version = in->records[i].version;
+		record->table = in->records[i].table;
+		record->key = pending->key;
+		record->tombstone = in->records[i].tombstone;
+		if (in->records[i].image.n > 0 &&
+		    (record->image = arena_copy(&group->arena, in->records[i].image)).at == NULL)
+			return TIDE_NOMEM;
+		record->seq = group->next_seq;
+		if ((rc = group__apply(group, build, record, false, pending)) != TIDE_OK)
+			return rc;
+		build->unit.n_records++;
+		group->next_seq++;
+	}
+	return TIDE_OK;
+}
+
+tide_err
+group_load(struct group *group, const struct load_piece *piece, struct tide_error *error)
+{
+	struct note note = {.kind = NOTE_LOAD, .table = piece->table, .region = piece->source, .number = piece->snapshot,
+	    .step = piece->done ? LOAD_DONE : LOAD_PIECE, .key = piece->cursor, .expected = piece->items_expected,
+	    .clock = piece->clock, .vector = piece->vector, .position = piece->position};
+	struct unit_build *build;
+	struct unit in;
+	tide_err rc;
+
+	if ((rc = check_piece(group, piece, error)) != TIDE_OK ||
+	    (rc = unit_decode(&group->arena, piece->wire_unit, &in, error)) != TIDE_OK)
+		return rc;
+	if (in.kind != UNIT_SNAPSHOT)
+		return tide_fail(error, TIDE_CORRUPT, "a unit of kind %d came as a snapshot", in.kind);
+	for (uint32_t i = 0; i < in.n_records; i++)
+		if (in.records[i].table != piece->table)
+			return tide_fail(error, TIDE_CORRUPT, "a snapshot holds items of another table");
+	if ((build = group__unit(group, UNIT_SNAPSHOT, JID_NONE, NULL)) == NULL)
+		return tide_fail(error, TIDE_NOMEM, NULL);
+	rc = load_items(group, build, &in);
+	note.count = in.n_records;
+	if (rc == TIDE_OK) {
+		note_encode(&note, &build->note);
+		rc = buf_check(&build->note);
+	}
+	if (rc == TIDE_OK)
+		rc = fold_note(&group->shard->work, &note);
+	if (rc != TIDE_OK) {
+		group->shard->sealed = true;
+		return tide_fail(error, rc, "loading a snapshot: %s", tide_err_text(rc));
+	}
+	fold_seq(&group->shard->work, group->next_seq++);
+	return TIDE_OK;
+}
+
+/* Level: of every other journal the table has come as far as the region's readable tables, and no further. */
+static bool
+level(const struct fold *fold, const struct table_fold *table)
+{
+	for (size_t i = 0; i < table->position.n; i++) {
+		const struct vector_entry *at = &table->position.entries[i];
+
+		if (!jid_same(at->origin, fold->id) && vector_get(&fold->position, at->origin).seq != at->mark.seq)
+			return false;
+	}
+	for (size_t i = 0; i < fold->position.n; i++) {
+		const struct vector_entry *at = &fold->position.entries[i];
+
+		if (!jid_same(at->origin, fold->id) && vector_get(&table->position, at->origin).seq != at->mark.seq)
+			return false;
+	}
+	return true;
+}
+
+tide_err
+group_align(struct group *group, bool *changed)
+{
+	struct fold *work = &group->shard->work;
+	tide_err rc;
+
+	*changed = false;
+	for (size_t i = 0; i < work->n_tables; i++) {
+		struct table_fold *table = work->tables[i];
+
+		if (table->state != REPLICA_CATCHUP || !level(work, table))
+			continue;
+		if ((rc = group_table_state(group, table->id, REPLICA_ACTIVE)) != TIDE_OK)
+			return rc;
+		*changed = true;
+	}
+	return TIDE_OK;
+}

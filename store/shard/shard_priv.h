@@ -1,0 +1,96 @@
+/* The shard's inside: shared by the files of this folder only. */
+#ifndef TIDE_STORE_SHARD_PRIV_H
+#define TIDE_STORE_SHARD_PRIV_H
+
+#include <pthread.h>
+
+#include "store/shard/fold.h"
+#include "store/shard/group.h"
+#include "store/shard/stored.h"
+
+#define OBSERVERS_MAX 4
+#define RETIRED_MAX 4
+
+/* What a region last told about its replicas, when we had its whole journal. Volatile. */
+struct told {
+	struct jid origin;
+	struct hlc promise;
+	struct told_table *tables; /* vectors owned */
+	uint32_t n;
+};
+
+struct shard {
+	struct shard_options options;
+	char *dir;
+	uint64_t nonce;
+	struct journal *journal;
+	struct kv *kv;
+
+	/* Guards `live` together with the store's content: whoever holds it sees both at one sequence. */
+	pthread_mutex_t lock;
+	struct fold live;
+	bool counted[REGION_NUMBER_MAX + 1];
+	uint64_t applied;
+	uint64_t bytes_at_checkpoint;
+	pthread_mutex_t checkpoint_lock; /* one checkpoint at a time */
+
+	/* The committer's own. */
+	struct fold work;
+	struct group *group;
+	bool sealed; /* the store may lag behind the journal, or the journal's end is unknown: open again */
+	struct told *told;
+	uint32_t n_told;
+	struct buf collect_cursor; /* where the walk for tombstones goes on */
+	struct {
+		shard_observe_fn fn;
+		void *arg;
+	} observers[OBSERVERS_MAX];
+	unsigned n_observers;
+	bool (*describe)(void *arg, uint64_t table, struct shard_naming *out);
+	const char *(*region_name)(void *arg, uint8_t number);
+	void *naming_arg;
+	struct journal *retired[RETIRED_MAX]; /* of earlier incarnations, still open for readers */
+	unsigned n_retired;
+};
+
+/* --- identity.c --- */
+
+struct identity {
+	struct jid id;
+	uint64_t nonce;
+};
+tide_err identity_read(const char *dir, struct identity *out, struct tide_error *error);
+tide_err identity_write(const char *dir, const struct identity *identity, struct tide_error *error);
+/** A path below the shard's folder in a static-size buffer. */
+#define SHARD_PATH_MAX 4200
+void shard__path(const char *dir, const char *name, char path[SHARD_PATH_MAX]);
+/** Write a small file so that it is there whole or not at all, on disk when this returns. */
+tide_err shard__write_file(const char *dir, const char *name, struct bytes content, struct tide_error *error);
+/** Read a whole small file. TIDE_NOTFOUND. */
+tide_err shard__read_file(const char *dir, const char *name, struct buf *out, struct tide_error *error);
+
+/* --- checkpoint.c --- */
+
+/** The newest checkpoint that reads well; TIDE_NOTFOUND: none. */
+tide_err checkpoint_read(const char *dir, struct fold *out, struct tide_error *error);
+
+/* --- recover.c --- */
+
+/** Bring store and fold from the last checkpoint to the journal's end. */
+tide_err shard__recover(struct shard *shard, struct tide_error *error);
+
+/** Delete everything that the store holds of a table. */
+tide_err shard__clear_table(struct kv *kv, uint64_t table);
+
+/* --- read.c --- */
+
+/** shard_scan_open over a snapshot of the store; NULL: as it is now. */
+tide_err shard__scan_open(struct shard *shard, struct kv_snapshot *snapshot, const struct shard_scan_range *range,
+    struct shard_scan **out);
+
+/* --- told.c --- */
+
+const struct told *shard__told(const struct shard *shard, struct jid origin);
+void shard__told_fini(struct shard *shard);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * What the key-value store holds: its key space, and the form of a stored item.
+ *
+ *     key      0x10 | table id (8 bytes, big-endian) | item key (store/item/key.h)
+ *     value    form (1 byte: 1 item, 2 tombstone) | clock (8) | origin (4) | sequence (8) | encoded item
+ */
+#ifndef TIDE_STORE_SHARD_STORED_H
+#define TIDE_STORE_SHARD_STORED_H
+
+#include "store/shard/shard.h"
+
+#define STORED_HEADER 21
+#define SPACE_PREFIX 9
+
+/** Append the store key of an item (or, with an empty `key`, the prefix of a table). */
+void space_key(uint64_t table, struct bytes key, struct buf *out);
+
+/** The part of a store key behind the table's prefix. */
+static inline struct bytes
+space_item_key(struct bytes store_key)
+{
+	return bytes_of(store_key.at + SPACE_PREFIX, store_key.n - SPACE_PREFIX);
+}
+
+void stored_encode(const struct stored *stored, struct buf *out);
+
+/** TIDE_CORRUPT: not a stored item. `out` borrows from `in`. */
+tide_err stored_decode(struct bytes in, struct stored *out);
+
+/** The hash that a live item adds to its table's fingerprint; a tombstone adds nothing. */
+fingerprint_t stored_fingerprint(struct bytes key, const struct stored *stored);
+
+/** What a live item adds to its table's bytes. */
+static inline uint64_t
+stored_bytes(struct bytes key, const struct stored *stored)
+{
+	return stored->tombstone ? 0 : key.n + stored->image.n;
+}
+
+#endif
