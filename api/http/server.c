@@ -113,7 +113,7 @@ make_threads(struct http_server *server, struct region *region, const struct add
 	const struct http_options *options = &server->shared.options;
 	struct io *io;
 	tide_err rc;
-	int fd;
+	int fd = -1;
 
 	server->port = options->port;
 	for (uint32_t i = 0; i < options->threads; i++) {
