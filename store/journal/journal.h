@@ -37,6 +37,9 @@ void journal_close(struct journal *journal);
 /** The id that a journal folder belongs to, read from its segments. TIDE_NOTFOUND: no journal there. */
 tide_err journal_peek_id(const char *dir, struct jid *id, struct tide_error *error);
 
+#define JOURNAL_PAYLOAD_BYTES_MAX ((size_t)256 * 1024 * 1024)
+#define JOURNAL_TABLES_MAX 65536
+
 /* One encoded unit to append, with what the segment's index needs to know about it. */
 struct journal_entry {
 	uint64_t first_seq, last_seq;
@@ -55,6 +58,8 @@ struct journal_entry {
  *
  * Thread     the appending thread.
  * Errors     TIDE_FULL, TIDE_IO  failed: nothing of it is or will be in the journal; appending may go on.
+ *            TIDE_NOMEM          the same.
+ *            TIDE_USAGE          the same: sequences that do not go on, or a payload or table list over the limit.
  *            TIDE_UNKNOWN        the outcome is not known (a failing fsync): no more appends; reopen and read the tail.
  *            TIDE_FENCED         somebody else owns this journal now.
  */
@@ -78,12 +83,17 @@ tide_err journal_trim(struct journal *journal, uint64_t below_seq, struct tide_e
 tide_err journal_reader_open(struct journal *journal, uint64_t from, struct journal_reader **out,
     struct tide_error *error);
 
-/** Only units that touch one of these tables are wanted; whole segments and stretches are skipped by their index. */
+/**
+ * Only units that touch one of these tables are wanted; whole segments and stretches are skipped by their index.
+ * `n` 0: every unit is wanted. TIDE_NOMEM: unchanged.
+ */
 tide_err journal_reader_filter(struct journal_reader *reader, const uint64_t *tables, uint32_t n);
 
 /**
  * The next unit. `payload` borrows from the reader until its next call. At the end of what is synced TIDE_NOTFOUND: call
  * again later. `*passed` (may be NULL): every unit up to this sequence was returned or skipped by the filter.
+ * Errors     TIDE_NOTFOUND, TIDE_CORRUPT (file and offset in `error`), TIDE_IO, TIDE_NOMEM.
+ *            TIDE_GAP: the segment that comes next was trimmed away meanwhile.
  */
 tide_err journal_reader_next(struct journal_reader *reader, struct bytes *payload, uint64_t *passed,
     struct tide_error *error);

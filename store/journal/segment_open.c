@@ -1,0 +1,627 @@
+/*
+ * Opening a journal folder: lock it, load or rebuild the indexes of sealed segments, and recover the last segment.
+ *
+ * The last segment's end, case by case (G: good frame, x: bad bytes, 0: preallocated zeros; | begins an append):
+ *
+ *     |G G |G 000      nothing was lost: cut the zeros
+ *     |G G |G x 000    an append was not finished: cut at x; its whole units before x may stay
+ *     |G G |x G 000    the same: a power cut keeps any part of an unfinished append
+ *     |G G x |G 000    x lies before a later append, so it had been synced: damage
+ *
+ * The bytes of the last append are written once more and synced: had their first sync failed, the kernel would take the
+ * cached pages for clean, and the disk would not have what we read.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "store/journal/segment.h"
+
+#define NAME_DIGITS 20
+#define INDEX_BYTES_MAX ((off_t)1024 * 1024 * 1024)
+#define REWRITE_BYTES ((size_t)1024 * 1024)
+
+bool
+segment_path(const struct segments *s, uint64_t first_seq, const char *extension, char path[SEGMENT_PATH_MAX])
+{
+	int n = snprintf(path, SEGMENT_PATH_MAX, "%s/%0*llu.%s", s->dir, NAME_DIGITS,
+	    (unsigned long long)first_seq, extension);
+
+	return n > 0 && n < SEGMENT_PATH_MAX;
+}
+
+void
+segment_unref(struct segment *segment)
+{
+	if (--segment->refs > 0)
+		return;
+	segment_index_fini(&segment->index);
+	free(segment);
+}
+
+struct segment *
+segments_list_add(struct segments *s, uint64_t first_seq)
+{
+	struct segment *segment = calloc(1, sizeof *segment);
+
+	if (segment == NULL)
+		return NULL;
+	pthread_mutex_lock(&s->lock);
+	if (s->n == s->room) {
+		size_t room = s->room == 0 ? 16 : s->room * 2;
+		struct segment **list = realloc(s->list, room * sizeof *list);
+
+		if (list == NULL) {
+			pthread_mutex_unlock(&s->lock);
+			free(segment);
+			return NULL;
+		}
+		s->list = list;
+		s->room = room;
+	}
+	segment->refs = 1;
+	segment_index_init(&segment->index, first_seq);
+	s->list[s->n++] = segment;
+	pthread_mutex_unlock(&s->lock);
+	return segment;
+}
+
+/* ---- files ---- */
+
+/* Errors of one segment file, named. */
+static tide_err
+fail_file(struct tide_error *error, tide_err rc, const char *path, const char *why)
+{
+	return tide_fail(error, rc, "journal segment %s: %s", path, why);
+}
+
+static tide_err
+read_whole(const char *path, struct buf *out)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	tide_err rc = TIDE_OK;
+
+	if (fd < 0)
+		return errno == ENOENT ? TIDE_NOTFOUND : TIDE_IO;
+	if (fstat(fd, &st) != 0)
+		rc = TIDE_IO;
+	else if (st.st_size > INDEX_BYTES_MAX)
+		rc = TIDE_CORRUPT;
+	else if (buf_reserve(out, (size_t)st.st_size + 1) == NULL)
+		rc = TIDE_NOMEM;
+	while (rc == TIDE_OK && out->n < (size_t)st.st_size) {
+		ssize_t got = read(fd, out->at + out->n, (size_t)st.st_size - out->n);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			rc = got < 0 ? TIDE_IO : TIDE_CORRUPT;
+		else
+			out->n += (size_t)got;
+	}
+	close(fd);
+	return rc;
+}
+
+tide_err
+segment_index_load(const struct segments *s, uint64_t first_seq, struct segment_index *out)
+{
+	char path[SEGMENT_PATH_MAX];
+	struct buf file = {0};
+	tide_err rc;
+
+	if (!segment_path(s, first_seq, "idx", path))
+		return TIDE_IO;
+	rc = read_whole(path, &file);
+	if (rc == TIDE_OK)
+		rc = segment_index_decode(buf_bytes(&file), s->id, first_seq, out);
+	buf_fini(&file);
+	return rc;
+}
+
+/* The header of an open segment file. TIDE_CORRUPT: torn or damaged, for the caller to judge. */
+static tide_err
+read_header(int fd, const char *path, struct jid *id, uint64_t *first_seq, struct tide_error *error)
+{
+	uint8_t header[SEGMENT_HEADER_BYTES];
+	ssize_t got = pread(fd, header, sizeof header, 0);
+	tide_err rc;
+
+	if (got < 0)
+		return fail_file(error, TIDE_IO, path, strerror(errno));
+	rc = got < (ssize_t)sizeof header ? TIDE_CORRUPT : segment_header_parse(header, id, first_seq);
+	if (rc != TIDE_OK)
+		return fail_file(error, rc, path, rc == TIDE_FORMAT ? "a newer format" : "bad header");
+	return TIDE_OK;
+}
+
+static tide_err
+check_header(const struct segments *s, int fd, const char *path, uint64_t first_seq, struct tide_error *error)
+{
+	uint64_t says;
+	struct jid id;
+	tide_err rc = read_header(fd, path, &id, &says, error);
+
+	if (rc != TIDE_OK)
+		return rc;
+	if (!jid_same(id, s->id))
+		return tide_fail(error, TIDE_FENCED,
+		    "journal segment %s: belongs to journal %08x, not to %08x", path, id.v, s->id.v);
+	if (says != first_seq)
+		return fail_file(error, TIDE_CORRUPT, path, "its name and its header differ");
+	return TIDE_OK;
+}
+
+/* ---- reading through a segment ---- */
+
+struct walk {
+	uint64_t at; /* where the first frame that is not good begins, or the end */
+	uint64_t last_append; /* where the frames of the last append begin */
+	tide_err rc; /* TIDE_OK: it went to the end */
+};
+
+/* Take all good frames up to `size` into the index. */
+static struct walk
+walk_segment(
+    const struct segments *s, struct frame_source *source, uint64_t size, struct segment_index *index)
+{
+	struct walk walk = {.at = SEGMENT_HEADER_BYTES, .last_append = SEGMENT_HEADER_BYTES};
+	struct bytes payload;
+	struct frame frame;
+
+	while (walk.at < size) {
+		walk.rc = frame_read_head(source, s->id, walk.at, size, &frame);
+		if (walk.rc == TIDE_OK)
+			walk.rc = frame_read_payload(source, walk.at, &frame, &payload);
+		if (walk.rc == TIDE_OK && frame.first_seq != index->last_seq + 1)
+			walk.rc = TIDE_CORRUPT;
+		if (walk.rc != TIDE_OK)
+			break;
+		if (frame.append_seq == frame.first_seq)
+			walk.last_append = walk.at;
+		segment_index_add(index, &frame, walk.at);
+		walk.at += frame.bytes;
+	}
+	return walk;
+}
+
+static tide_err
+fail_walk(struct tide_error *error, tide_err rc, const char *path, uint64_t at)
+{
+	return tide_fail(error, rc, "journal segment %s: %s at byte %llu", path,
+	    rc == TIDE_CORRUPT ? "bad frame" : tide_err_text(rc), (unsigned long long)at);
+}
+
+static tide_err
+rebuild_index(struct segments *s, int fd, const char *path, uint64_t size, struct segment_index *index,
+    struct tide_error *error)
+{
+	struct frame_source source = {.fd = fd};
+	struct walk walk = walk_segment(s, &source, size, index);
+
+	frame_source_fini(&source);
+	if (walk.rc != TIDE_OK)
+		return fail_walk(error, walk.rc, path, walk.at);
+	if (!s->read_only)
+		segments_write_index(s, index);
+	segment_index_drop_offsets(index);
+	return TIDE_OK;
+}
+
+static tide_err
+open_sealed(struct segments *s, struct segment *segment, int fd, const char *path, struct tide_error *error)
+{
+	uint64_t first_seq = segment->index.first_seq;
+	struct segment_index index;
+	struct stat st;
+	tide_err rc;
+
+	if ((rc = check_header(s, fd, path, first_seq, error)) != TIDE_OK)
+		return rc;
+	if (fstat(fd, &st) != 0)
+		return fail_file(error, TIDE_IO, path, strerror(errno));
+	rc = segment_index_load(s, first_seq, &index);
+	if (rc == TIDE_OK && index.end == (uint64_t)st.st_size) {
+		segment_index_fini(&segment->index);
+		segment->index = index;
+		segment_index_drop_offsets(&segment->index);
+	} else {
+		if (rc == TIDE_OK)
+			segment_index_fini(&index);
+		rc = rebuild_index(s, fd, path, (uint64_t)st.st_size, &segment->index, error);
+		if (rc != TIDE_OK)
+			return rc;
+		log_info("JOURNAL-INDEX-BUILT", "path=%s units=%llu", path,
+		    (unsigned long long)segment->index.n_units);
+	}
+	atomic_store(&segment->end, segment->index.end);
+	atomic_store(&segment->sealed, true);
+	return TIDE_OK;
+}
+
+/* ---- the last segment ---- */
+
+/* Is what begins at `at` only the unfinished end of the last append? */
+static tide_err
+judge_tail(const struct segments *s, struct frame_source *source, const char *path, const struct walk *walk,
+    uint64_t size, const struct segment_index *index, struct tide_error *error)
+{
+	struct segment_index written;
+	uint64_t later = 0;
+	tide_err rc;
+
+	if (walk->rc != TIDE_OK && walk->rc != TIDE_CORRUPT)
+		return fail_walk(error, walk->rc, path, walk->at);
+	/* The next append would begin with the next sequence: a frame of a later one had the bad bytes synced before it. */
+	rc = frame_find_later(source, s->id, walk->at, size, index->last_seq + 1, &later);
+	if (rc == TIDE_OK)
+		return tide_fail(error, TIDE_CORRUPT,
+		    "journal segment %s: bad frame at byte %llu, before a good one at byte %llu", path,
+		    (unsigned long long)walk->at, (unsigned long long)later);
+	if (rc != TIDE_NOTFOUND)
+		return fail_walk(error, rc, path, walk->at);
+	/* An index is written when all before its end is synced. */
+	if (segment_index_load(s, index->first_seq, &written) == TIDE_OK) {
+		bool short_of = written.end > walk->at;
+
+		segment_index_fini(&written);
+		if (short_of)
+			return fail_walk(error, TIDE_CORRUPT, path, walk->at);
+	}
+	return TIDE_OK;
+}
+
+static bool
+rewrite(const struct segments *s, int fd, uint64_t at, uint64_t end)
+{
+	size_t room = end - at < REWRITE_BYTES ? (size_t)(end - at) : REWRITE_BYTES;
+	uint8_t *buf = malloc(room > 0 ? room : 1);
+	bool ok = buf != NULL;
+
+	while (ok && at < end) {
+		size_t want = end - at < room ? (size_t)(end - at) : room;
+		ssize_t got = pread(fd, buf, want, (off_t)at);
+
+		ok = got > 0 && segments_write_all(s->sys, fd, buf, (size_t)got, at);
+		at += ok ? (uint64_t)got : 0;
+	}
+	free(buf);
+	return ok;
+}
+
+/* Cut what was not finished, and bring the rest to disk for certain. */
+static tide_err
+settle_tail(struct segments *s, int fd, const char *path, const struct walk *walk, uint64_t size,
+    struct tide_error *error)
+{
+	if (size > walk->at) {
+		log_info("JOURNAL-CUT", "path=%s at=%llu bytes=%llu", path, (unsigned long long)walk->at,
+		    (unsigned long long)(size - walk->at));
+		if (s->sys->ftruncate(fd, (off_t)walk->at) != 0)
+			return fail_file(error, TIDE_IO, path, strerror(errno));
+	}
+	if (!rewrite(s, fd, 0, SEGMENT_HEADER_BYTES) || !rewrite(s, fd, walk->last_append, walk->at) ||
+	    s->sys->fsync(fd) != 0 || s->sys->fsync(s->dir_fd) != 0)
+		return fail_file(error, segments_errno(errno), path, strerror(errno));
+	s->fd = fd;
+	s->end = s->allocated = walk->at;
+	return TIDE_OK;
+}
+
+static tide_err
+open_last(struct segments *s, struct segment *segment, int fd, const char *path, struct tide_error *error)
+{
+	struct frame_source source = {.fd = fd};
+	struct walk walk;
+	struct stat st;
+	tide_err rc;
+
+	if ((rc = check_header(s, fd, path, segment->index.first_seq, error)) != TIDE_OK)
+		return rc;
+	if (fstat(fd, &st) != 0)
+		return fail_file(error, TIDE_IO, path, strerror(errno));
+	walk = walk_segment(s, &source, (uint64_t)st.st_size, &segment->index);
+	rc = judge_tail(s, &source, path, &walk, (uint64_t)st.st_size, &segment->index, error);
+	frame_source_fini(&source);
+	if (rc == TIDE_OK && !s->read_only)
+		rc = settle_tail(s, fd, path, &walk, (uint64_t)st.st_size, error);
+	if (rc != TIDE_OK)
+		return rc;
+	atomic_store(&segment->end, walk.at);
+	atomic_store(&s->last_seq, segment->index.last_seq);
+	return TIDE_OK;
+}
+
+/* ---- the folder ---- */
+
+struct names {
+	uint64_t *at;
+	size_t n, room;
+};
+
+static bool
+name_parse(const char *name, const char *extension, uint64_t *seq)
+{
+	uint64_t v = 0;
+
+	if (strlen(name) != NAME_DIGITS + strlen(extension) || strcmp(name + NAME_DIGITS, extension) != 0)
+		return false;
+	for (int i = 0; i < NAME_DIGITS; i++) {
+		if (name[i] < '0' || name[i] > '9')
+			return false;
+		v = v * 10 + (uint64_t)(name[i] - '0');
+	}
+	*seq = v;
+	return true;
+}
+
+static int
+compare_seq(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* First sequences of all segment files, sorted. */
+static tide_err
+list_names(const char *dir, struct names *out)
+{
+	struct dirent *entry;
+	tide_err rc = TIDE_OK;
+	uint64_t seq;
+	DIR *d = opendir(dir);
+
+	if (d == NULL)
+		return errno == ENOENT ? TIDE_NOTFOUND : TIDE_IO;
+	while (rc == TIDE_OK && (entry = readdir(d)) != NULL) {
+		if (!name_parse(entry->d_name, ".seg", &seq))
+			continue;
+		if (out->n == out->room) {
+			size_t room = out->room == 0 ? 64 : out->room * 2;
+			uint64_t *at = realloc(out->at, room * sizeof *at);
+
+			if (at == NULL) {
+				rc = TIDE_NOMEM;
+				break;
+			}
+			out->at = at;
+			out->room = room;
+		}
+		out->at[out->n++] = seq;
+	}
+	closedir(d);
+	if (out->n > 0)
+		qsort(out->at, out->n, sizeof *out->at, compare_seq);
+	return rc;
+}
+
+/* The last file with no valid header and no frame was being made when the power went: nothing was ever in it. */
+static tide_err
+drop_unborn(struct segments *s, struct names *names, struct tide_error *error)
+{
+	struct frame_source source = {0};
+	char path[SEGMENT_PATH_MAX];
+	struct stat st;
+	uint64_t seq, found;
+	struct jid id;
+	tide_err rc;
+
+	if (names->n == 0)
+		return TIDE_OK;
+	if (!segment_path(s, names->at[names->n - 1], "seg", path))
+		return tide_fail(error, TIDE_IO, "journal %s: the path is too long", s->dir);
+	if ((source.fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+		return fail_file(error, TIDE_IO, path, strerror(errno));
+	rc = read_header(source.fd, path, &id, &seq, error);
+	if (rc == TIDE_CORRUPT && fstat(source.fd, &st) == 0 &&
+	    frame_find_later(&source, s->id, 0, (uint64_t)st.st_size, 0, &found) == TIDE_NOTFOUND) {
+		rc = TIDE_OK;
+		names->n--;
+		log_info("JOURNAL-CUT", "path=%s at=0 bytes=%llu", path, (unsigned long long)st.st_size);
+		if (!s->read_only && unlink(path) != 0)
+			rc = fail_file(error, TIDE_IO, path, strerror(errno));
+	}
+	close(source.fd);
+	frame_source_fini(&source);
+	return rc;
+}
+
+static tide_err
+open_segment(struct segments *s, uint64_t first_seq, bool last, struct tide_error *error)
+{
+	char path[SEGMENT_PATH_MAX];
+	struct segment *segment;
+	tide_err rc;
+	int fd;
+
+	if (!segment_path(s, first_seq, "seg", path))
+		return tide_fail(error, TIDE_IO, "journal %s: the path is too long", s->dir);
+	if (s->n > 0 && s->list[s->n - 1]->index.last_seq + 1 != first_seq)
+		return tide_fail(error, TIDE_CORRUPT,
+		    "journal segment %s: begins with %llu where %llu comes next", path,
+		    (unsigned long long)first_seq, (unsigned long long)s->list[s->n - 1]->index.last_seq + 1);
+	if ((segment = segments_list_add(s, first_seq)) == NULL)
+		return tide_fail(error, TIDE_NOMEM, NULL);
+	if ((fd = open(path, (s->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC)) < 0)
+		return fail_file(error, TIDE_IO, path, strerror(errno));
+	rc = last ? open_last(s, segment, fd, path, error) : open_sealed(s, segment, fd, path, error);
+	if (fd != s->fd)
+		close(fd);
+	return rc;
+}
+
+static tide_err
+open_all(struct segments *s, bool create, struct tide_error *error)
+{
+	struct names names = {0};
+	tide_err rc = list_names(s->dir, &names);
+
+	if (rc != TIDE_OK)
+		rc = tide_fail(error, rc, "journal %s: %s", s->dir, tide_err_text(rc));
+	else
+		rc = drop_unborn(s, &names, error);
+	for (size_t i = 0; rc == TIDE_OK && i < names.n; i++)
+		rc = open_segment(s, names.at[i], i + 1 == names.n, error);
+	if (rc == TIDE_OK && names.n == 0) {
+		if (create && !s->read_only)
+			rc = segments_start(s, 1, error);
+		else
+			rc = tide_fail(error, TIDE_NOTFOUND, "journal %s: there is none", s->dir);
+	}
+	free(names.at);
+	return rc;
+}
+
+/* The folder itself, made where wanted; its entry in its parent is synced. */
+static tide_err
+open_folder(struct segments *s, bool create, struct tide_error *error)
+{
+	char parent[SEGMENT_PATH_MAX];
+	int fd;
+
+	if (create && mkdir(s->dir, 0750) == 0) {
+		if ((size_t)snprintf(parent, sizeof parent, "%s/..", s->dir) >= sizeof parent)
+			return tide_fail(error, TIDE_IO, "journal %s: the path is too long", s->dir);
+		if ((fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 || fsync(fd) != 0) {
+			if (fd >= 0)
+				close(fd);
+			return tide_fail(error, TIDE_IO, "journal %s: %s", s->dir, strerror(errno));
+		}
+		close(fd);
+	}
+	if ((s->dir_fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+		return tide_fail(error, errno == ENOENT ? TIDE_NOTFOUND : segments_errno(errno),
+		    "journal %s: %s", s->dir, strerror(errno));
+	if (s->read_only)
+		return TIDE_OK;
+	if ((s->lock_fd = openat(s->dir_fd, "LOCK", O_RDWR | O_CREAT | O_CLOEXEC, 0640)) < 0)
+		return tide_fail(
+		    error, segments_errno(errno), "journal %s: LOCK: %s", s->dir, strerror(errno));
+	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
+		return tide_fail(error, errno == EWOULDBLOCK ? TIDE_FENCED : TIDE_IO,
+		    "journal %s: is open in another process or twice in this one: %s", s->dir,
+		    strerror(errno));
+	return TIDE_OK;
+}
+
+tide_err
+segments_open_with(const struct segment_sys *sys, const char *dir, const struct journal_options *options,
+    struct journal **out, struct tide_error *error)
+{
+	struct segments *s = calloc(1, sizeof *s);
+	tide_err rc;
+
+	if (s == NULL || (s->dir = strdup(dir)) == NULL) {
+		free(s);
+		return tide_fail(error, TIDE_NOMEM, NULL);
+	}
+	s->base.plugin = &journal_segments;
+	s->sys = sys;
+	s->id = options->id;
+	s->read_only = options->read_only;
+	s->segment_bytes = options->segment_bytes != 0 ? options->segment_bytes : SEGMENT_BYTES_DEFAULT;
+	if (s->segment_bytes > SEGMENT_BYTES_MAX)
+		s->segment_bytes = SEGMENT_BYTES_MAX;
+	s->fd = s->dir_fd = s->lock_fd = -1;
+	pthread_mutex_init(&s->lock, NULL);
+	rc = open_folder(s, options->create, error);
+	if (rc == TIDE_OK)
+		rc = open_all(s, options->create, error);
+	if (rc != TIDE_OK) {
+		segments_close(&s->base);
+		return rc;
+	}
+	*out = &s->base;
+	return TIDE_OK;
+}
+
+tide_err
+segments_open(
+    const char *dir, const struct journal_options *options, struct journal **out, struct tide_error *error)
+{
+	return segments_open_with(&segment_sys_os, dir, options, out, error);
+}
+
+void
+segments_close(struct journal *journal)
+{
+	struct segments *s = (struct segments *)journal;
+
+	for (size_t i = 0; i < s->n; i++)
+		segment_unref(s->list[i]);
+	free(s->list);
+	if (s->fd >= 0) {
+		/* Preallocated zeros are no use to the next open, which would cut them anyway. */
+		if (!s->unknown && s->allocated > s->end && s->sys->ftruncate(s->fd, (off_t)s->end) != 0)
+			log_warn("JOURNAL-CLOSE", "dir=%s why=\"%s\"", s->dir, strerror(errno));
+		close(s->fd);
+	}
+	if (s->dir_fd >= 0)
+		close(s->dir_fd);
+	if (s->lock_fd >= 0)
+		close(s->lock_fd);
+	buf_fini(&s->out);
+	pthread_mutex_destroy(&s->lock);
+	free(s->dir);
+	free(s);
+}
+
+tide_err
+segments_peek_id(const char *dir, struct jid *id, struct tide_error *error)
+{
+	struct segments s = {.dir = (char *)dir};
+	char path[SEGMENT_PATH_MAX];
+	struct names names = {0};
+	tide_err rc = list_names(dir, &names);
+	uint64_t seq;
+	int fd;
+
+	if (rc != TIDE_OK)
+		rc = tide_fail(error, rc, "journal %s: %s", dir, tide_err_text(rc));
+	else if (names.n == 0)
+		rc = tide_fail(error, TIDE_NOTFOUND, "journal %s: there is none", dir);
+	/* The newest first; only the last may lack a header, when it was being made as the power went. */
+	for (size_t i = names.n; rc == TIDE_OK && i-- > 0;) {
+		if (!segment_path(&s, names.at[i], "seg", path) ||
+		    (fd = open(path, O_RDONLY | O_CLOEXEC)) < 0) {
+			rc = fail_file(error, TIDE_IO, dir, strerror(errno));
+			break;
+		}
+		rc = read_header(fd, path, id, &seq, error);
+		close(fd);
+		if (rc == TIDE_CORRUPT && i > 0 && i + 1 == names.n)
+			rc = TIDE_OK;
+		else if (rc == TIDE_CORRUPT && names.n == 1)
+			rc = TIDE_NOTFOUND;
+		else
+			break;
+	}
+	free(names.at);
+	return rc;
+}
+
+const struct journal_plugin journal_segments = {
+    .name = "segments",
+    .open = segments_open,
+    .close = segments_close,
+    .append = segments_append,
+    .first_seq = segments_first_seq,
+    .last_seq = segments_last_seq,
+    .bytes = segments_bytes,
+    .seal = segments_seal,
+    .trim = segments_trim,
+    .reader_open = segments_reader_open,
+    .reader_filter = segments_reader_filter,
+    .reader_next = segments_reader_next,
+    .reader_close = segments_reader_close,
+    .seek_origin = segments_seek_origin,
+    .seek_clock = segments_seek_clock,
+};
