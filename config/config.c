@@ -4,6 +4,7 @@
 #include <libconfig.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define THREADS_DEFAULT_MAX 8
@@ -302,6 +303,7 @@ tide_err
 config_load(const char *path, struct config *out, struct tide_error *error)
 {
 	struct config *config;
+	struct stat status;
 	config_t file;
 	FILE *stream;
 	tide_err rc;
@@ -312,6 +314,12 @@ config_load(const char *path, struct config *out, struct tide_error *error)
 		rc = tide_fail(error, TIDE_USAGE, "%s: %m", path);
 		free(config);
 		return rc;
+	}
+	/* The parser under libconfig ends the process when it cannot read. */
+	if (fstat(fileno(stream), &status) == 0 && S_ISDIR(status.st_mode)) {
+		fclose(stream);
+		free(config);
+		return tide_fail(error, TIDE_USAGE, "%s: Is a directory", path);
 	}
 	config_init(&file);
 	if (config_read(&file, stream) != CONFIG_TRUE)

@@ -1,0 +1,174 @@
+#include "api/maintenance.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "api/membership.h"
+#include "base/log.h"
+
+#define TURN_MS 1000
+#define TURN_MS_MIN 10 /* between two turns, however often it is poked */
+#define COLLECT_EVERY_MS 10000
+#define COLLECT_MAX 1000 /* per group: the committer must not stall */
+#define COLLECT_GROUPS_MAX 20
+#define CHECKPOINT_RETRY_MS 30000
+#define COMPLAIN_EVERY_MS 60000
+
+/* A kind of step that fails is named once a minute, not every second. */
+struct complaint {
+	const char *what;
+	uint64_t last_ms;
+};
+
+struct maintenance {
+	struct region *region;
+	pthread_t thread;
+	atomic_bool stopping;
+	uint64_t collect_ms, checkpoint_ms; /* not before */
+	struct complaint membership, align, collect, checkpoint;
+};
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void
+complain(struct complaint *complaint, const struct tide_error *error)
+{
+	uint64_t now = now_ms();
+
+	if (error->code == TIDE_CLOSED || (complaint->last_ms != 0 && now - complaint->last_ms < COMPLAIN_EVERY_MS))
+		return;
+	complaint->last_ms = now;
+	log_err("MAINTENANCE-FAILED", "step=%s error=%s message=\"%s\"", complaint->what, tide_err_name(error->code),
+	    error->message);
+}
+
+static tide_err
+align_run(struct commit_op *op, struct group *group, struct tide_error *error)
+{
+	bool changed;
+	tide_err rc;
+
+	(void)op;
+	rc = group_align(group, &changed);
+	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
+}
+
+static tide_err
+collect_run(struct commit_op *op, struct group *group, struct tide_error *error)
+{
+	struct commit_call *call = (struct commit_call *)op;
+	tide_err rc = group_collect(group, COLLECT_MAX, call->arg);
+
+	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
+}
+
+static void
+collect(struct maintenance *m)
+{
+	uint32_t collected = COLLECT_MAX;
+	struct tide_error error;
+
+	for (int i = 0; i < COLLECT_GROUPS_MAX && collected == COLLECT_MAX && !atomic_load(&m->stopping); i++) {
+		collected = 0;
+		if (committer_call(m->region->committer, collect_run, &collected, &error) != TIDE_OK) {
+			complain(&m->collect, &error);
+			return;
+		}
+	}
+}
+
+static void
+checkpoint(struct maintenance *m)
+{
+	uint64_t bytes = shard_bytes_since_checkpoint(m->region->shard), began = now_ms();
+	struct tide_error error;
+
+	if (bytes < (uint64_t)m->region->config.journal.checkpoint_mb << 20 || began < m->checkpoint_ms)
+		return;
+	if (shard_checkpoint(m->region->shard, &error) != TIDE_OK) {
+		complain(&m->checkpoint, &error);
+		m->checkpoint_ms = began + CHECKPOINT_RETRY_MS;
+		return;
+	}
+	log_info("CHECKPOINT", "journal_bytes=%llu ms=%llu", (unsigned long long)bytes,
+	    (unsigned long long)(now_ms() - began));
+}
+
+static void
+turn(struct maintenance *m)
+{
+	struct tide_error error;
+
+	if (membership_step(m->region, &error) != TIDE_OK)
+		complain(&m->membership, &error);
+	if (committer_call(m->region->committer, align_run, NULL, &error) != TIDE_OK)
+		complain(&m->align, &error);
+	checkpoint(m);
+	if (now_ms() >= m->collect_ms) {
+		collect(m);
+		m->collect_ms = now_ms() + COLLECT_EVERY_MS;
+	}
+}
+
+static void *
+run(void *arg)
+{
+	struct timespec pause = {0, TURN_MS_MIN * 1000000};
+	struct maintenance *m = arg;
+
+	while (!atomic_load(&m->stopping)) {
+		turn(m);
+		nanosleep(&pause, NULL);
+		if (!atomic_load(&m->stopping))
+			membership_wait(m->region, TURN_MS);
+	}
+	return NULL;
+}
+
+tide_err
+maintenance_start(struct region *region, struct maintenance **out, struct tide_error *error)
+{
+	struct maintenance *m = calloc(1, sizeof *m);
+	sigset_t all, before;
+	int failed;
+
+	if (m == NULL)
+		return tide_fail(error, TIDE_NOMEM, NULL);
+	m->region = region;
+	m->membership.what = "membership";
+	m->align.what = "align";
+	m->collect.what = "collect";
+	m->checkpoint.what = "checkpoint";
+	m->collect_ms = now_ms() + COLLECT_EVERY_MS;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	failed = pthread_create(&m->thread, NULL, run, m);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (failed != 0) {
+		free(m);
+		return tide_fail(error, TIDE_NOMEM, "cannot start the maintenance thread");
+	}
+	*out = m;
+	return TIDE_OK;
+}
+
+void
+maintenance_stop(struct maintenance *m)
+{
+	if (m == NULL)
+		return;
+	atomic_store(&m->stopping, true);
+	membership_poke(m->region);
+	pthread_join(m->thread, NULL);
+	free(m);
+}
