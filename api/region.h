@@ -8,11 +8,14 @@
 #include "config/config.h"
 #include "store/catalog/catalog.h"
 
+struct membership;
+
 struct region {
 	struct config config;
 	struct shard *shard;         /* one today; reached through region_shard_of only */
 	struct committer *committer;
 	struct catalog *catalog;
+	struct membership *membership; /* api/membership.h */
 	uint64_t started_ms;
 };
 

@@ -12,10 +12,16 @@
 #define TABLE_NAME_MAX 255
 #define REGION_NAME_MAX 63
 
-enum stream_view { STREAM_NONE, STREAM_KEYS_ONLY, STREAM_NEW_IMAGE, STREAM_OLD_IMAGE, STREAM_NEW_AND_OLD_IMAGES };
+enum stream_view {
+	STREAM_NONE,
+	STREAM_KEYS_ONLY,
+	STREAM_NEW_IMAGE,
+	STREAM_OLD_IMAGE,
+	STREAM_NEW_AND_OLD_IMAGES
+};
 
-/* As DynamoDB names them. */
-enum table_status { TABLE_CREATING, TABLE_UPDATING, TABLE_DELETING, TABLE_ACTIVE };
+/* As DynamoDB names them; CREATION_FAILED is a replica's only: its region has another table of that name. */
+enum table_status { TABLE_CREATING, TABLE_UPDATING, TABLE_DELETING, TABLE_ACTIVE, TABLE_CREATION_FAILED };
 
 struct key_attribute {
 	struct bytes name;
@@ -24,32 +30,49 @@ struct key_attribute {
 
 struct replica {
 	char region[REGION_NAME_MAX + 1];
-	uint8_t number;             /* region number */
-	enum table_status status;   /* CREATING, ACTIVE, DELETING, UPDATING */
-	uint8_t percent;            /* of the bootstrap, while CREATING */
+	uint8_t number; /* region number */
+	enum table_status status; /* CREATING, ACTIVE, DELETING, UPDATING, CREATION_FAILED */
+	uint8_t percent; /* of the bootstrap, while CREATING */
+	bool wanted; /* it shall be there, or (when all were removed) its removal is void */
+	bool deletion_protection;
+	bool claimed; /* its region has taken it on: it wrote the replica's status and holds the name */
 };
 
 struct table {
 	atomic_int references;
 	uint64_t id;
 	char name[TABLE_NAME_MAX + 1];
-	bool built_in;              /* tidemark.*: readable, never written by clients, not listed */
-	bool global;                /* its facts are in the catalog */
-	enum table_status status;   /* of this region's replica */
+	bool built_in; /* tidemark.*: readable, never written by clients, not listed */
+	bool global; /* its facts are in the catalog */
+	bool deleted; /* for ever; the rest may be empty */
+	bool here; /* this region has (or is making, or is giving up) a replica under this name */
+	enum table_status status; /* of this region's replica */
 	struct key_attribute partition, sort;
 	bool has_sort;
 	struct key_attribute *attributes; /* AttributeDefinitions, in the order given */
 	uint32_t n_attributes;
-	struct replica *replicas;   /* all of them, this region's own included, by name; empty when regional */
+	struct replica *replicas; /* all of them, this region's own included, by name; empty when regional */
 	uint32_t n_replicas;
 	enum stream_view stream;
-	char stream_label[32];      /* of the latest stream; empty: never had one */
-	bool on_demand;             /* PAY_PER_REQUEST */
+	char stream_label[32]; /* of the latest stream; empty: never had one */
+	uint64_t stream_created_ms;
+	bool on_demand; /* PAY_PER_REQUEST */
+	uint64_t on_demand_since_ms; /* 0: never */
 	uint64_t read_units, write_units;
-	bool deletion_protection;
+	bool deletion_protection; /* of this region's replica */
 	uint64_t created_ms;
-	struct arena arena;         /* holds the arrays and names */
+	struct arena arena; /* holds the arrays and names */
 };
+
+/** That region's entry in the list; NULL: none, or a regional table. */
+const struct replica *table_replica(const struct table *table, const char *region);
+
+/** "CREATING", "UPDATING", "DELETING", "ACTIVE", "CREATION_FAILED". */
+const char *table_status_name(enum table_status status);
+
+/** "KEYS_ONLY", ...; "NONE" for STREAM_NONE. */
+const char *stream_view_name(enum stream_view view);
+bool stream_view_parse(struct bytes name, enum stream_view *view);
 
 /** Does the stream of this table want the image before a change? */
 static inline bool

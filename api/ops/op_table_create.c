@@ -1,0 +1,311 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "api/membership.h"
+#include "api/ops/table_describe.h"
+#include "api/ops/table_settings.h"
+
+#define RESERVED_PREFIX "tidemark."
+#define UNITS_MAX 1000000000000
+
+static const char *const key_types[] = {"HASH", "RANGE", NULL};
+static const char *const scalar_types[] = {"S", "N", "B", NULL};
+
+static const struct param attribute_shape[] = {
+    {.name = "AttributeName", .type = PARAM_STRING, .flags = PARAM_REQUIRED, .min = 1, .max = 255},
+    {.name = "AttributeType", .type = PARAM_STRING, .flags = PARAM_REQUIRED, .values = scalar_types},
+    PARAMS_END,
+};
+static const struct param attribute_element = {
+    .name = "", .type = PARAM_STRUCT, .members = attribute_shape, .java = "AttributeDefinition"};
+
+static const struct param key_shape[] = {
+    {.name = "AttributeName", .type = PARAM_STRING, .flags = PARAM_REQUIRED, .min = 1, .max = 255},
+    {.name = "KeyType", .type = PARAM_STRING, .flags = PARAM_REQUIRED, .values = key_types},
+    PARAMS_END,
+};
+static const struct param key_element = {
+    .name = "", .type = PARAM_STRUCT, .members = key_shape, .java = "KeySchemaElement"};
+
+static const struct param shape[] = {
+    {.name = "AttributeDefinitions",
+	.type = PARAM_LIST,
+	.flags = PARAM_REQUIRED,
+	.members = &attribute_element},
+    PARAM_TABLE,
+    {.name = "KeySchema",
+	.type = PARAM_LIST,
+	.flags = PARAM_REQUIRED,
+	.min = 1,
+	.max = 2,
+	.members = &key_element},
+    {.name = "LocalSecondaryIndexes", .flags = PARAM_REFUSED},
+    {.name = "GlobalSecondaryIndexes", .flags = PARAM_REFUSED},
+    {.name = "BillingMode", .type = PARAM_STRING, .values = table_billing_modes},
+    {.name = "ProvisionedThroughput",
+	.type = PARAM_STRUCT,
+	.members = table_throughput_shape,
+	.java = "ProvisionedThroughput"},
+    {.name = "StreamSpecification",
+	.type = PARAM_STRUCT,
+	.members = table_stream_shape,
+	.java = "StreamSpecification"},
+    {.name = "SSESpecification",
+	.type = PARAM_STRUCT,
+	.members = table_sse_shape,
+	.java = "SSESpecification"},
+    {.name = "Tags", .flags = PARAM_REFUSED},
+    {.name = "TableClass", .type = PARAM_STRING, .values = table_classes},
+    {.name = "DeletionProtectionEnabled", .type = PARAM_BOOLEAN},
+    {.name = "WarmThroughput", .flags = PARAM_REFUSED},
+    {.name = "ResourcePolicy", .flags = PARAM_REFUSED},
+    {.name = "OnDemandThroughput", .flags = PARAM_REFUSED},
+    {.name = "GlobalTableSourceArn", .flags = PARAM_REFUSED},
+    {.name = "GlobalTableSettingsReplicationMode", .flags = PARAM_REFUSED},
+    PARAMS_END,
+};
+
+struct create {
+	struct commit_op op;
+	struct request *request;
+	struct table *table;
+};
+
+/* --- what the request says --- */
+
+static tide_err
+read_throughput(const struct json *body, struct table *table, uint64_t now_ms, struct tide_error *error)
+{
+	const struct json *units = json_get(body, "ProvisionedThroughput");
+	int64_t read, write;
+
+	table->on_demand = bytes_is(params_string(body, "BillingMode"), "PAY_PER_REQUEST");
+	if (table->on_demand) {
+		table->on_demand_since_ms = now_ms;
+		if (units != NULL)
+			return tide_fail(error, TIDE_VALIDATION,
+			    "One or more parameter values were invalid: Neither ReadCapacityUnits nor "
+			    "WriteCapacityUnits can be "
+			    "specified when BillingMode is PAY_PER_REQUEST");
+		return TIDE_OK;
+	}
+	if (units == NULL)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits "
+		    "must both be specified "
+		    "when BillingMode is PROVISIONED");
+	read = params_number(units, "ReadCapacityUnits", 0);
+	write = params_number(units, "WriteCapacityUnits", 0);
+	if (read > UNITS_MAX)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "Given value %lld for ReadCapacityUnits is out of bounds", (long long)read);
+	if (write > UNITS_MAX)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "Given value %lld for WriteCapacityUnits is out of bounds", (long long)write);
+	table->read_units = (uint64_t)read;
+	table->write_units = (uint64_t)write;
+	return TIDE_OK;
+}
+
+static enum value_type
+scalar_of(struct bytes name)
+{
+	return bytes_is(name, "S") ? VALUE_S : bytes_is(name, "N") ? VALUE_N : VALUE_B;
+}
+
+static const struct key_attribute *
+attribute_find(const struct table *table, struct bytes name)
+{
+	for (uint32_t i = 0; i < table->n_attributes; i++) {
+		if (bytes_equal(table->attributes[i].name, name))
+			return &table->attributes[i];
+	}
+	return NULL;
+}
+
+static tide_err
+read_attributes(const struct json *list, struct table *table, struct tide_error *error)
+{
+	table->attributes =
+	    arena_calloc(&table->arena, ((size_t)list->array.n + 1) * sizeof *table->attributes);
+	if (table->attributes == NULL)
+		return tide_fail(error, TIDE_NOMEM, NULL);
+	for (uint32_t i = 0; i < list->array.n; i++) {
+		struct bytes name = params_string(&list->array.at[i], "AttributeName");
+
+		if (name.n == 0)
+			return tide_fail(error, TIDE_VALIDATION, NULL); /* a null element */
+		if (attribute_find(table, name) != NULL)
+			return tide_fail(error, TIDE_VALIDATION, "Attribute Name is duplicated: %.*s",
+			    (int)name.n, (const char *)name.at);
+		if ((name = arena_copy(&table->arena, name)).at == NULL)
+			return tide_fail(error, TIDE_NOMEM, NULL);
+		table->attributes[table->n_attributes++] = (struct key_attribute){
+		    name, scalar_of(params_string(&list->array.at[i], "AttributeType"))};
+	}
+	return TIDE_OK;
+}
+
+static tide_err
+read_keys(const struct json *keys, struct table *table, struct tide_error *error)
+{
+	const struct key_attribute *found[2] = {NULL, NULL};
+	struct bytes names[2] = {BYTES_NONE, BYTES_NONE};
+
+	for (uint32_t i = 0; i < keys->array.n; i++) {
+		names[i] = params_string(&keys->array.at[i], "AttributeName");
+		if (!bytes_is(params_string(&keys->array.at[i], "KeyType"), i == 0 ? "HASH" : "RANGE"))
+			return tide_fail(error, TIDE_VALIDATION,
+			    "Invalid KeySchema: The %s KeySchemaElement is not a %s key type",
+			    i == 0 ? "first" : "second", i == 0 ? "HASH" : "RANGE");
+	}
+	if (keys->array.n == 2 && bytes_equal(names[0], names[1]))
+		return tide_fail(error, TIDE_VALIDATION,
+		    "Both the Hash Key and the Range Key element in the KeySchema have the same name");
+	for (uint32_t i = 0; i < keys->array.n; i++) {
+		if ((found[i] = attribute_find(table, names[i])) == NULL)
+			return tide_fail(error, TIDE_VALIDATION,
+			    "Invalid KeySchema: Some index key attribute have no definition");
+	}
+	if (table->n_attributes != keys->array.n)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "One or more parameter values were invalid: Number of attributes in KeySchema does not "
+		    "exactly match number of "
+		    "attributes defined in AttributeDefinitions");
+	table->partition = *found[0];
+	table->has_sort = keys->array.n == 2;
+	if (table->has_sort)
+		table->sort = *found[1];
+	return TIDE_OK;
+}
+
+static tide_err
+read_stream(const struct json *body, struct table *table, uint64_t now_ms, struct tide_error *error)
+{
+	const struct json *stream = json_get(body, "StreamSpecification");
+	struct bytes name = stream == NULL ? BYTES_NONE : params_string(stream, "StreamViewType");
+	bool enabled = stream != NULL && params_flag(stream, "StreamEnabled", false);
+	enum stream_view view;
+
+	if (stream == NULL || (!enabled && name.n == 0))
+		return TIDE_OK;
+	if (!enabled)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "One or more parameter values were invalid: Table is being created with a stream "
+		    "disabled, UpdateViewType should "
+		    "not be specified");
+	if (!stream_view_parse(name, &view) || view == STREAM_NONE)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "One or more parameter values were invalid: Table is being created with a stream "
+		    "enabled, UpdateViewType is "
+		    "required");
+	table_stream_start(table, view, now_ms);
+	return TIDE_OK;
+}
+
+/* Ids are never reused in the cluster: 63 random bits. */
+static tide_err
+new_id(uint64_t *id)
+{
+	do {
+		if (getrandom(id, sizeof *id, 0) != sizeof *id)
+			return TIDE_IO;
+		*id &= INT64_MAX;
+	} while (*id <= TABLE_BUILT_IN_MAX);
+	return TIDE_OK;
+}
+
+static tide_err
+read_request(struct region *region, const struct json *body, struct table *table, struct tide_error *error)
+{
+	uint64_t now_ms = table_now_ms(region);
+	struct bytes name;
+	tide_err rc;
+
+	if ((rc = ops_table_name(region, params_string(body, "TableName"), &name, error)) != TIDE_OK)
+		return rc;
+	if (name.n >= strlen(RESERVED_PREFIX) &&
+	    memcmp(name.at, RESERVED_PREFIX, strlen(RESERVED_PREFIX)) == 0)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "One or more parameter values were invalid: table names that begin with '" RESERVED_PREFIX
+		    "' are reserved");
+	memcpy(table->name, name.at, name.n);
+	if ((rc = read_throughput(body, table, now_ms, error)) != TIDE_OK ||
+	    (rc = read_attributes(json_get(body, "AttributeDefinitions"), table, error)) != TIDE_OK ||
+	    (rc = read_keys(json_get(body, "KeySchema"), table, error)) != TIDE_OK ||
+	    (rc = read_stream(body, table, now_ms, error)) != TIDE_OK ||
+	    (rc = table_settings_refuse(body, error)) != TIDE_OK)
+		return rc;
+	table->deletion_protection = params_flag(body, "DeletionProtectionEnabled", false);
+	table->created_ms = now_ms;
+	table->status = TABLE_ACTIVE;
+	table->here = true;
+	return (rc = new_id(&table->id)) == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
+}
+
+/* --- the commit --- */
+
+static tide_err
+create_run(struct commit_op *op, struct group *group, struct tide_error *error)
+{
+	struct create *create = (struct create *)op;
+	tide_err rc;
+
+	if ((rc = catalog_write_new(create->request->region->catalog, group, create->table, error)) !=
+	    TIDE_OK)
+		return rc;
+	rc = group_table_state(group, create->table->id, REPLICA_ACTIVE);
+	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
+}
+
+static void
+create_done(struct commit_op *op, const struct tide_error *error)
+{
+	struct create *create = (struct create *)op;
+	struct request *request = create->request;
+	struct table_sight sight = {.status = TABLE_CREATING};
+
+	if (error->code != TIDE_OK) {
+		table_release(create->table);
+		request_fail(request, error, NULL);
+		return;
+	}
+	buf_append_string(&request->reply, "{\"TableDescription\":");
+	table_describe(&request->reply, &request->region->config, create->table, &sight);
+	buf_append_byte(&request->reply, '}');
+	table_release(create->table);
+	if (buf_check(&request->reply) == TIDE_OK)
+		request_ok(request);
+	else
+		ops_fail(request, TIDE_NOMEM, NULL);
+}
+
+void
+op_create_table(struct request *request)
+{
+	struct region *region = request->region;
+	struct create *create;
+	struct tide_error error;
+	tide_err rc;
+
+	if (!ops_check(request, shape))
+		return;
+	if ((create = arena_calloc(&request->arena, sizeof *create)) == NULL ||
+	    (create->table = table_new()) == NULL) {
+		ops_fail(request, TIDE_NOMEM, NULL);
+		return;
+	}
+	create->request = request;
+	create->op.run = create_run;
+	create->op.done = create_done;
+	rc = read_request(region, &request->body, create->table, &error);
+	if (rc == TIDE_OK && !region_may_write(region))
+		rc = tide_fail(&error, TIDE_UNAVAILABLE, NULL);
+	if (rc == TIDE_OK && (rc = committer_submit(region->committer, &create->op)) != TIDE_OK)
+		tide_fail(&error, rc, NULL);
+	if (rc != TIDE_OK) {
+		table_release(create->table);
+		request_fail(request, &error, NULL);
+	}
+}

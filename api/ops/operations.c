@@ -1,0 +1,83 @@
+#include <stdlib.h>
+
+#include "api/ops/ops.h"
+
+/* All operations of DynamoDB and DynamoDB Streams, by name. */
+static const struct operation operations[] = {
+    {"BatchExecuteStatement", op_not_supported},
+    {"BatchGetItem", op_batch_get_item},
+    {"BatchWriteItem", op_batch_write_item},
+    {"CreateBackup", op_not_supported},
+    {"CreateGlobalTable", op_create_global_table},
+    {"CreateTable", op_create_table},
+    {"DeleteBackup", op_not_supported},
+    {"DeleteItem", op_delete_item},
+    {"DeleteResourcePolicy", op_not_supported},
+    {"DeleteTable", op_delete_table},
+    {"DescribeBackup", op_not_supported},
+    {"DescribeContinuousBackups", op_not_supported},
+    {"DescribeContributorInsights", op_not_supported},
+    {"DescribeEndpoints", op_describe_endpoints},
+    {"DescribeExport", op_not_supported},
+    {"DescribeGlobalTable", op_describe_global_table},
+    {"DescribeGlobalTableSettings", op_describe_global_table_settings},
+    {"DescribeImport", op_not_supported},
+    {"DescribeKinesisStreamingDestination", op_not_supported},
+    {"DescribeLimits", op_describe_limits},
+    {"DescribeStream", op_not_supported},
+    {"DescribeTable", op_describe_table},
+    {"DescribeTableReplicaAutoScaling", op_not_supported},
+    {"DescribeTimeToLive", op_not_supported},
+    {"DisableKinesisStreamingDestination", op_not_supported},
+    {"EnableKinesisStreamingDestination", op_not_supported},
+    {"ExecuteStatement", op_not_supported},
+    {"ExecuteTransaction", op_not_supported},
+    {"ExportTableToPointInTime", op_not_supported},
+    {"GetItem", op_get_item},
+    {"GetRecords", op_not_supported},
+    {"GetResourcePolicy", op_not_supported},
+    {"GetShardIterator", op_not_supported},
+    {"ImportTable", op_not_supported},
+    {"ListBackups", op_not_supported},
+    {"ListContributorInsights", op_not_supported},
+    {"ListExports", op_not_supported},
+    {"ListGlobalTables", op_list_global_tables},
+    {"ListImports", op_not_supported},
+    {"ListStreams", op_not_supported},
+    {"ListTables", op_list_tables},
+    {"ListTagsOfResource", op_not_supported},
+    {"PutItem", op_put_item},
+    {"PutResourcePolicy", op_not_supported},
+    {"Query", op_query},
+    {"RestoreTableFromBackup", op_not_supported},
+    {"RestoreTableToPointInTime", op_not_supported},
+    {"Scan", op_scan},
+    {"TagResource", op_not_supported},
+    {"TransactGetItems", op_not_supported},
+    {"TransactWriteItems", op_not_supported},
+    {"UntagResource", op_not_supported},
+    {"UpdateContinuousBackups", op_not_supported},
+    {"UpdateContributorInsights", op_not_supported},
+    {"UpdateGlobalTable", op_update_global_table},
+    {"UpdateGlobalTableSettings", op_update_global_table_settings},
+    {"UpdateItem", op_update_item},
+    {"UpdateKinesisStreamingDestination", op_not_supported},
+    {"UpdateTable", op_update_table},
+    {"UpdateTableReplicaAutoScaling", op_not_supported},
+    {"UpdateTimeToLive", op_not_supported},
+};
+
+static int
+order(const void *key, const void *element)
+{
+	const struct bytes *name = key;
+	const struct operation *operation = element;
+
+	return bytes_compare(*name, bytes_of_string(operation->name));
+}
+
+const struct operation *
+operation_find(struct bytes name)
+{
+	return bsearch(&name, operations, sizeof operations / sizeof *operations, sizeof *operations, order);
+}
