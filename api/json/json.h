@@ -47,15 +47,17 @@ const struct json *json_get(const struct json *object, const char *name);
  * Errors     TIDE_SERIALIZATION (wrong JSON types: {"N": 123}), TIDE_VALIDATION (no type, two types, bad number, empty set,
  *            duplicates in a set, nesting over NESTING_MAX), each with DynamoDB's sentence.
  */
-tide_err json_to_value(struct arena *arena, const struct json *json, struct value *out, struct tide_error *error);
+tide_err json_to_value(
+    struct arena *arena, const struct json *json, struct value *out, struct tide_error *error);
 
 /** A map of attribute names to AttributeValues as an item (VALUE_M). The same errors. */
-tide_err json_to_item(struct arena *arena, const struct json *json, struct value *out, struct tide_error *error);
+tide_err json_to_item(
+    struct arena *arena, const struct json *json, struct value *out, struct tide_error *error);
 
 /* Writers append to a reply. */
-void json_write_string(struct buf *out, struct bytes text);         /* quoted and escaped */
-void json_write_value(struct buf *out, const struct value *value);  /* {"S":"..."} */
-void json_write_item(struct buf *out, const struct value *item);    /* {"a":{"S":"..."},...} */
+void json_write_string(struct buf *out, struct bytes text); /* quoted and escaped */
+void json_write_value(struct buf *out, const struct value *value); /* {"S":"..."} */
+void json_write_item(struct buf *out, const struct value *item); /* {"a":{"S":"..."},...} */
 
 /**
  * Write an encoded item (value_encode) as JSON without building a tree: the hot path of GetItem.

@@ -17,7 +17,7 @@ struct number {
 };
 
 #define NUMBER_TEXT_MAX 176 /* 1E-130 in plain notation with sign, and room */
-#define NUMBER_KEY_MAX 24  /* longest order-preserving encoding */
+#define NUMBER_KEY_MAX 24 /* longest order-preserving encoding */
 
 /**
  * Parse decimal text as DynamoDB does (sign, digits, fraction, exponent; leading zeros allowed; no hex, no NaN).
@@ -49,9 +49,10 @@ unsigned number_text_digits(struct bytes text);
  * an overflow too, as the service says it for 1E50 + 1 (Alternator's test_update_expression_plus_imprecise, which its
  * authors run against AWS). `*out` unchanged.
  */
-tide_err number_add(const struct number *a, const struct number *b, struct number *out, struct tide_error *error);
-tide_err number_subtract(const struct number *a, const struct number *b, struct number *out,
-    struct tide_error *error);
+tide_err number_add(
+    const struct number *a, const struct number *b, struct number *out, struct tide_error *error);
+tide_err number_subtract(
+    const struct number *a, const struct number *b, struct number *out, struct tide_error *error);
 
 /** Append an encoding whose byte order is numeric order and that ends itself (no encoding is a prefix of another). */
 void number_key_append(const struct number *number, struct buf *out);

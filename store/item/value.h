@@ -30,16 +30,16 @@ struct member;
 struct value {
 	enum value_type type;
 	union {
-		bool boolean;         /* BOOL */
-		struct bytes text;    /* S (UTF-8), N (canonical text), B (raw bytes) */
+		bool boolean; /* BOOL */
+		struct bytes text; /* S (UTF-8), N (canonical text), B (raw bytes) */
 		struct {
 			struct value *at;
 			uint32_t n;
-		} list;               /* L; SS, NS, BS (elements typed S, N, B) */
+		} list; /* L; SS, NS, BS (elements typed S, N, B) */
 		struct {
 			struct member *at;
 			uint32_t n;
-		} map;                /* M */
+		} map; /* M */
 	};
 };
 
