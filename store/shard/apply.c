@@ -215,6 +215,13 @@ group_apply(struct group *group, struct bytes wire_unit, uint8_t via, struct app
 		return tide_fail(error, TIDE_NOMEM, NULL);
 	if ((rc = choose(group, &unit, todo, &n, stop, error)) != TIDE_OK || n == 0)
 		return rc;
+	/*
+	 * What comes in order is complete up to just before its next record. Others may wait for that (their writer had our
+	 * sender's whole journal) while this unit waits for them.
+	 */
+	rc = fold_progress(&shard->work, unit.origin, (struct mark){todo[0]->origin_seq - 1, {0}});
+	if (rc != TIDE_OK)
+		return tide_fail(error, rc, NULL);
 	if ((rc = check_clocks(shard, todo, n, stop)) != TIDE_OK ||
 	    (rc = check_causes(&shard->work, &unit, stop, error)) != TIDE_OK)
 		return rc;
@@ -237,7 +244,7 @@ group_progress(struct group *group, struct jid origin, const uint64_t *tables, u
 		return TIDE_HELD;
 	if ((rc = group_tables_current(group, tables, n)) != TIDE_OK)
 		return rc;
-	return fold_progress(&shard->work, origin, tables, n, upto);
+	return fold_progress(&shard->work, origin, upto);
 }
 
 tide_err

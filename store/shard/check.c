@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "store/shard/check_missing.h"
 #include "store/shard/shard_priv.h"
+
+#define MISSING_NAMED_MAX 20
 
 struct check {
 	struct shard *shard;
@@ -14,6 +17,7 @@ struct check {
 	struct check_counts *counts;
 	struct arena arena;
 	struct buf raw;
+	struct missing missing;
 };
 
 static void __attribute__((format(printf, 2, 3)))
@@ -61,11 +65,48 @@ check_record(struct check *check, const struct record *record)
 	else if (stored.seq != 0 && stored.seq < record->seq)
 		fault(check, "table %016" PRIx64 " key %s: the store is at sequence %" PRIu64 ", the journal has %" PRIu64,
 		    record->table, key, stored.seq, record->seq);
-	else if (stored.seq == 0 && !record->tombstone && record->table > TABLE_BUILT_IN_MAX &&
-	    fold_table(&check->shard->live, record->table)->state == REPLICA_ACTIVE &&
-	    fold_table(&check->shard->live, record->table)->floor.n == 0)
-		fault(check, "table %016" PRIx64 " key %s: missing in the store, the journal has it at sequence %" PRIu64,
-		    record->table, key, record->seq);
+	else if (stored.seq == 0 && record->tombstone)
+		missing_explain(&check->missing, record->table, record->key);
+	else if (stored.seq == 0 && missing_add(&check->missing, record->table, record->key, record->seq) != TIDE_OK)
+		fault(check, "no memory to follow table %016" PRIx64 " key %s", record->table, key);
+}
+
+static void
+check_note(struct check *check, struct bytes field)
+{
+	struct note_walk walk = {field};
+	struct note note;
+	tide_err rc;
+
+	while ((rc = note_next(&walk, &check->arena, &note)) == TIDE_OK) {
+		bool clears = note.kind == NOTE_STATE ? note.state <= REPLICA_CREATING :
+							note.kind == NOTE_LOAD && note.step == LOAD_RESTART;
+
+		if (clears)
+			missing_explain_table(&check->missing, note.table);
+		else if (note.kind == NOTE_COLLECT)
+			missing_explain(&check->missing, note.table, note.key);
+	}
+	if (rc != TIDE_NOTFOUND)
+		fault(check, "a note is unreadable: %s", tide_err_text(rc));
+}
+
+static void
+report_missing(struct check *check)
+{
+	unsigned named = 0;
+
+	for (size_t i = 0; i < check->missing.room && named < MISSING_NAMED_MAX; i++) {
+		const struct missing_slot *slot = &check->missing.slots[i];
+
+		if (slot->seq == 0 || slot->seq == UINT64_MAX)
+			continue;
+		fault(check, "table %016" PRIx64 ": the item of sequence %" PRIu64 " is missing in the store", slot->table,
+		    slot->seq);
+		named++;
+	}
+	if (check->missing.n > named)
+		fault(check, "%zu more items are missing in the store", check->missing.n - named);
 }
 
 static tide_err
@@ -92,6 +133,8 @@ check_journal(struct check *check, struct tide_error *error)
 			check_record(check, &unit.records[i]);
 		for (uint32_t i = 0; i < unit.n_entries; i++)
 			check_record(check, &unit.entries[i]);
+		if (unit.note.at != NULL)
+			check_note(check, unit.note);
 		next = unit_last_seq(&unit) + 1;
 		check->counts->units++;
 		arena_reset(&check->arena);
@@ -99,6 +142,7 @@ check_journal(struct check *check, struct tide_error *error)
 	journal_reader_close(reader);
 	if (rc == TIDE_NOTFOUND)
 		rc = TIDE_OK;
+	report_missing(check);
 	if (rc == TIDE_OK && next != check->shard->live.last_seq + 1)
 		fault(check, "the journal ends at sequence %" PRIu64 ", the fold at %" PRIu64, next - 1,
 		    check->shard->live.last_seq);
@@ -171,6 +215,7 @@ shard_check(const struct shard_options *options, check_report_fn report, void *a
 	}
 	arena_fini(&check.arena);
 	buf_fini(&check.raw);
+	missing_fini(&check.missing);
 	shard_close(check.shard, false);
 	return rc;
 }

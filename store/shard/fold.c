@@ -311,14 +311,14 @@ fold_unit(struct fold *fold, struct arena *arena, const struct unit *unit)
 }
 
 tide_err
-fold_progress(struct fold *fold, struct jid origin, const uint64_t *tables, uint32_t n, struct mark upto)
+fold_progress(struct fold *fold, struct jid origin, struct mark upto)
 {
 	tide_err rc;
 
-	for (uint32_t i = 0; i < n; i++) {
-		struct table_fold *table = fold_table(fold, tables[i]);
+	for (size_t i = 0; i < fold->n_tables; i++) {
+		struct table_fold *table = fold->tables[i];
 
-		if (table != NULL && table->state == REPLICA_CATCHUP &&
+		if (table->state == REPLICA_CATCHUP && table->shared &&
 		    (rc = vector_raise(&table->position, origin, upto)) != TIDE_OK)
 			return rc;
 	}

@@ -89,8 +89,8 @@ fold_seq(struct fold *fold, uint64_t seq)
 /** A whole unit, as recovery and publication fold it. TIDE_CORRUPT: its note is unreadable. TIDE_NOMEM. */
 tide_err fold_unit(struct fold *fold, struct arena *arena, const struct unit *unit);
 
-/** "Complete to" for tables of one origin. Not journaled: after a crash it is asked for again. */
-tide_err fold_progress(struct fold *fold, struct jid origin, const uint64_t *tables, uint32_t n, struct mark upto);
+/** "Complete to", for all shared tables here. Not journaled: after a crash it is asked for again. */
+tide_err fold_progress(struct fold *fold, struct jid origin, struct mark upto);
 
 /** Checkpoint form, and back. TIDE_CORRUPT, TIDE_FORMAT, TIDE_NOMEM. */
 tide_err fold_encode(const struct fold *fold, struct buf *out);

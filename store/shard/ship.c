@@ -218,6 +218,7 @@ at_end(struct ship *ship, struct arena *arena, struct ship_batch *batch)
 		if (ship->own) {
 			ship->upto.seq = live->last_seq > ship->upto.seq ? live->last_seq : ship->upto.seq;
 			ship->upto.clock = hlc_max(ship->upto.clock, live->own_clock);
+			batch->tells = true;
 			batch->promise = live->own_clock;
 			rc = copy_told(live, arena, batch);
 		} else {

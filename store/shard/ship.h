@@ -34,8 +34,9 @@ struct ship_batch {
 	struct mark base;         /* the receiver must stand at least here before this batch (its tables' progress) */
 	struct mark upto;         /* complete to, for the ship's tables, once this batch is applied */
 	bool at_end;              /* nothing more for now */
-	struct hlc promise;       /* at the end of our own journal: no later record of it has a smaller clock; else 0 */
-	struct told_table *told;  /* with `promise`: our replicas, at that moment (in `arena`) */
+	bool tells;               /* at the end of our own journal: `promise` and `told` hold */
+	struct hlc promise;       /* no later record of our journal has a smaller clock */
+	struct told_table *told;  /* our replicas, at that moment (in `arena`) */
 	uint32_t n_told;
 	uint64_t behind;          /* sequence numbers between this reader and the journal's end */
 };
