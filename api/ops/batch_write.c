@@ -1,0 +1,207 @@
+#include "api/ops/batch_write.h"
+
+#include "api/ops/item_read.h"
+
+/* --- the answer: by whoever finishes last --- */
+
+static void
+release(struct batch_write *batch)
+{
+	uint32_t i;
+
+	for (i = 0; i < batch->n_tables; i++)
+		if (batch->tables[i].table != NULL)
+			table_release(batch->tables[i].table);
+}
+
+static void
+write_item(struct buf *reply, const struct batch_item *item)
+{
+	buf_append_string(reply, item->put ? "{\"PutRequest\":{\"Item\":" : "{\"DeleteRequest\":{\"Key\":");
+	json_write_item(reply, &item->value);
+	buf_append_string(reply, "}}");
+}
+
+/* Append the member of one table, if anything of it is left; true when there was. */
+static bool
+write_unprocessed(struct buf *reply, const struct batch_table *table, bool first)
+{
+	bool open = false;
+	uint32_t i;
+
+	for (i = 0; i < table->n; i++) {
+		if (!table->items[i].unprocessed)
+			continue;
+		if (open) {
+			buf_append_byte(reply, ',');
+		} else {
+			if (!first)
+				buf_append_byte(reply, ',');
+			json_write_string(reply, table->name);
+			buf_append_string(reply, ":[");
+			open = true;
+		}
+		write_item(reply, &table->items[i]);
+	}
+	if (open)
+		buf_append_byte(reply, ']');
+	return open;
+}
+
+static void
+write_capacity(const struct batch_write *batch, struct buf *reply)
+{
+	const struct batch_table *table;
+	const struct batch_item *item;
+	uint64_t halves;
+	uint32_t i;
+
+	if (batch->capacity == CAPACITY_NONE)
+		return;
+	buf_append_string(reply, ",\"ConsumedCapacity\":[");
+	for (i = 0; i < batch->n_tables; i++) {
+		table = &batch->tables[i];
+		halves = 0;
+		for (item = table->items; item < table->items + table->n; item++)
+			if (!item->unprocessed)
+				halves += capacity_write(item->size_before, item->size);
+		if (i > 0)
+			buf_append_byte(reply, ',');
+		capacity_write_json(reply, bytes_of_string(table->table->name), batch->capacity, halves);
+	}
+	buf_append_byte(reply, ']');
+}
+
+static void
+answer(struct batch_write *batch)
+{
+	struct request *request = batch->request;
+	struct buf *reply = &request->reply;
+	uint32_t i, unprocessed = 0;
+	bool first = true;
+
+	for (i = 0; i < batch->n_items; i++)
+		unprocessed += batch->items[i].unprocessed;
+	if (atomic_load(&batch->failed)) {
+		batch_write_drop(batch, &batch->error);
+		return;
+	}
+	if (unprocessed == batch->n_items) {
+		tide_fail(&batch->error, TIDE_UNAVAILABLE, NULL);
+		batch_write_drop(batch, &batch->error);
+		return;
+	}
+	buf_append_string(reply, "{\"UnprocessedItems\":{");
+	for (i = 0; i < batch->n_tables; i++)
+		if (write_unprocessed(reply, &batch->tables[i], first))
+			first = false;
+	buf_append_byte(reply, '}');
+	write_capacity(batch, reply);
+	buf_append_byte(reply, '}');
+	release(batch);
+	if (buf_check(reply) != TIDE_OK)
+		ops_fail(request, TIDE_NOMEM, NULL);
+	else
+		request_ok(request);
+}
+
+static void
+finish_one(struct batch_write *batch)
+{
+	if (atomic_fetch_sub(&batch->left, 1) == 1)
+		answer(batch);
+}
+
+/* --- on the committer's thread --- */
+
+/*
+ * The arena is shared by the batch's operations, which may run on the committers of several shards: each
+ * uses its own.
+ */
+static tide_err
+measure_before(struct batch_item *item, struct group *group)
+{
+	struct arena scratch = {0};
+	struct stored stored;
+	tide_err rc;
+
+	rc = group_get(group, item->table->table->id, item->key.bytes, &stored);
+	if (rc == TIDE_OK)
+		rc = item_read_size(&scratch, stored.image, &item->size_before);
+	arena_fini(&scratch);
+	return rc == TIDE_NOTFOUND ? TIDE_OK : rc;
+}
+
+static tide_err
+run(struct commit_op *op, struct group *group, struct tide_error *error)
+{
+	struct batch_item *item = (struct batch_item *)op;
+	const struct table *table = item->table->table;
+	bool keep = table_keeps_before(table);
+	tide_err rc;
+
+	if ((rc = ops_write_check(group, table, error)) != TIDE_OK)
+		return rc;
+	if (item->batch->capacity != CAPACITY_NONE && (rc = measure_before(item, group)) != TIDE_OK)
+		return tide_fail(error, rc, NULL);
+	rc = item->put ? group_put(group, table->id, item->key.bytes, item->image, keep)
+		       : group_delete(group, table->id, item->key.bytes, keep);
+	if (rc == TIDE_NOTFOUND)
+		return tide_fail(error, TIDE_RESOURCE_NOT_FOUND, NULL);
+	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
+}
+
+static void
+done(struct commit_op *op, const struct tide_error *error)
+{
+	struct batch_item *item = (struct batch_item *)op;
+	struct batch_write *batch = item->batch;
+
+	if (error->code == TIDE_UNAVAILABLE || error->code == TIDE_THROTTLED)
+		item->unprocessed = true;
+	else if (error->code != TIDE_OK && !atomic_exchange(&batch->failed, true))
+		batch->error = *error;
+	finish_one(batch);
+}
+
+/* --- */
+
+void
+batch_write_submit(struct batch_write *batch)
+{
+	struct region *region = batch->request->region;
+	struct stored stored;
+	struct batch_item *item;
+	struct buf raw = {0};
+	uint32_t i;
+
+	/* bring the items into memory before the committer wants them; an error shows again there */
+	for (i = 0; i < batch->n_items; i++) {
+		item = &batch->items[i];
+		(void)shard_get(region_shard_of(region, item->key.hash), item->table->table->id,
+		    item->key.bytes, &raw, &stored);
+	}
+	buf_fini(&raw);
+
+	atomic_store(&batch->left, batch->n_items + 1);
+	for (i = 0; i < batch->n_items; i++) {
+		item = &batch->items[i];
+		item->op.run = run;
+		item->op.done = done;
+		if (committer_submit(region_committer_of(region, item->key.hash), &item->op) != TIDE_OK) {
+			item->unprocessed = true;
+			finish_one(batch);
+		}
+	}
+	finish_one(batch);
+}
+
+void
+batch_write_drop(struct batch_write *batch, const struct tide_error *error)
+{
+	struct request *request = batch->request;
+
+	release(batch);
+	buf_clear(&request->reply);
+	request_fail(request, error, NULL);
+}

@@ -1,0 +1,102 @@
+/* GetItem: answered on the I/O thread, from the store. */
+#include "api/ops/capacity.h"
+#include "api/ops/item_key.h"
+#include "api/ops/item_read.h"
+#include "api/ops/ops.h"
+
+static const char *const expressions[] = {"ProjectionExpression", NULL};
+
+static const struct param shape[] = {
+    {.name = "ReturnConsumedCapacity", .type = PARAM_STRING, .values = capacity_report_names},
+    {.name = "AttributesToGet", .type = PARAM_LIST, .flags = PARAM_REFUSED},
+    PARAM_TABLE,
+    {.name = "Key", .type = PARAM_ITEM, .flags = PARAM_REQUIRED, .java = "AttributeValue"},
+    {.name = "ConsistentRead", .type = PARAM_BOOLEAN},
+    {.name = "ProjectionExpression", .type = PARAM_STRING},
+    {.name = "ExpressionAttributeNames", .type = PARAM_MAP, .java = "java.lang.String"},
+    PARAMS_END,
+};
+
+struct get {
+	struct request *request;
+	const struct table *table;
+	struct item_key key;
+	const struct expr_projection *projection;
+	enum capacity_report capacity;
+};
+
+static tide_err
+prepare(struct get *get, struct tide_error *error)
+{
+	struct request *request = get->request;
+	struct arena *arena = &request->arena;
+	const struct json *body = &request->body;
+	struct expr_scope scope;
+	struct value key;
+	tide_err rc;
+
+	get->capacity = capacity_report_read(body);
+	if ((rc = expr_scope_read(arena, body, expressions, NULL, &scope, error)) != TIDE_OK)
+		return rc;
+	if ((rc = json_to_item(arena, json_get(body, "Key"), &key, error)) != TIDE_OK)
+		return rc;
+	if ((rc = item_read_projection(arena, body, &scope, &get->projection, error)) != TIDE_OK)
+		return rc;
+	if ((rc = expr_scope_check_used(&scope, error)) != TIDE_OK)
+		return rc;
+	get->table = ops_table_read(request->region, params_string(body, "TableName"), error);
+	if (get->table == NULL)
+		return error->code;
+	return item_key_of_key(arena, get->table, &key, &get->key, error);
+}
+
+static tide_err
+answer(struct get *get)
+{
+	struct request *request = get->request;
+	struct buf raw = {0}, *reply = &request->reply;
+	struct stored stored;
+	size_t size = 0;
+	tide_err rc;
+
+	rc = shard_get(
+	    region_shard_of(request->region, get->key.hash), get->table->id, get->key.bytes, &raw, &stored);
+	buf_append_byte(reply, '{');
+	if (rc == TIDE_OK) {
+		buf_append_string(reply, "\"Item\":");
+		rc = item_read_write(&request->arena, stored.image, get->projection, reply);
+		if (rc == TIDE_OK && get->capacity != CAPACITY_NONE)
+			rc = item_read_size(&request->arena, stored.image, &size);
+	} else if (rc == TIDE_NOTFOUND) {
+		rc = TIDE_OK;
+	}
+	buf_fini(&raw);
+	if (rc != TIDE_OK)
+		return rc;
+	capacity_write_member(reply, bytes_of_string(get->table->name), get->capacity,
+	    capacity_read(size, params_flag(&request->body, "ConsistentRead", false)));
+	buf_append_byte(reply, '}');
+	return buf_check(reply);
+}
+
+void
+op_get_item(struct request *request)
+{
+	struct get get = {.request = request};
+	struct tide_error error;
+	tide_err rc;
+
+	if (!ops_check(request, shape))
+		return;
+	rc = prepare(&get, &error);
+	if (rc == TIDE_OK && (rc = answer(&get)) != TIDE_OK)
+		tide_fail(&error, rc, NULL);
+	if (get.table != NULL)
+		table_release(get.table);
+	if (rc == TIDE_OK) {
+		request_ok(request);
+		return;
+	}
+	buf_clear(&request->reply);
+	request_fail(request, &error, NULL);
+}

@@ -1,0 +1,59 @@
+/* PutItem */
+#include "api/ops/item_write.h"
+
+static const char *const expressions[] = {"ConditionExpression", NULL};
+
+static const struct param shape[] = {
+    {.name = "ReturnConsumedCapacity", .type = PARAM_STRING, .values = capacity_report_names},
+    PARAM_TABLE,
+    {.name = "Item", .type = PARAM_ITEM, .flags = PARAM_REQUIRED, .java = "AttributeValue"},
+    {.name = "ConditionalOperator", .type = PARAM_STRING, .flags = PARAM_REFUSED},
+    {.name = "Expected", .type = PARAM_MAP, .flags = PARAM_REFUSED},
+    {.name = "ReturnValues", .type = PARAM_STRING, .values = return_values_names},
+    {.name = "ReturnItemCollectionMetrics", .type = PARAM_STRING, .values = item_collection_metrics_names},
+    {.name = "ReturnValuesOnConditionCheckFailure", .type = PARAM_STRING, .values = return_on_failure_names},
+    {.name = "ConditionExpression", .type = PARAM_STRING},
+    {.name = "ExpressionAttributeValues", .type = PARAM_ITEM, .java = "AttributeValue"},
+    {.name = "ExpressionAttributeNames", .type = PARAM_MAP, .java = "java.lang.String"},
+    PARAMS_END,
+};
+
+static tide_err
+prepare(struct item_write *write, struct tide_error *error)
+{
+	struct request *request = write->request;
+	tide_err rc;
+
+	rc = json_to_item(&request->arena, json_get(&request->body, "Item"), &write->attributes, error);
+	if (rc != TIDE_OK)
+		return rc;
+	write->size_after = item_size(&write->attributes);
+	if (write->size_after > ITEM_BYTES_MAX)
+		return tide_fail(error, TIDE_VALIDATION, "Item size has exceeded the maximum allowed size");
+	if ((rc = item_write_condition(write, error)) != TIDE_OK)
+		return rc;
+	if ((rc = item_write_table(write, error)) != TIDE_OK)
+		return rc;
+	rc = item_key_of_item(&request->arena, write->table, &write->attributes, &write->key, error);
+	if (rc != TIDE_OK)
+		return rc;
+	/* room for what the stored form adds to most items, so that it is encoded without growing */
+	if (buf_reserve(&write->image, write->size_after + write->size_after / 8 + 64) != NULL)
+		value_encode(&write->attributes, &write->image);
+	return buf_check(&write->image) == TIDE_OK ? TIDE_OK : tide_fail(error, TIDE_NOMEM, NULL);
+}
+
+void
+op_put_item(struct request *request)
+{
+	struct item_write *write;
+	struct tide_error error;
+
+	if (!ops_check(request, shape))
+		return;
+	if (item_write_begin(request, ITEM_PUT, expressions, &write, &error) != TIDE_OK ||
+	    prepare(write, &error) != TIDE_OK)
+		item_write_drop(request, write, &error);
+	else
+		item_write_submit(write);
+}

@@ -1,0 +1,100 @@
+/* Scan: a table in the order of its key hash, whole or one segment of it. */
+#include "api/ops/page_read.h"
+#include "api/ops/scan_segment.h"
+
+static const char *const expressions[] = {"ProjectionExpression", "FilterExpression", NULL};
+
+static const struct param shape[] = {
+    {.name = "Select", .type = PARAM_STRING, .values = select_names},
+    {.name = "IndexName", .type = PARAM_STRING, .min = 3, .max = 255, .pattern = PARAM_PATTERN_NAME},
+    {.name = "TotalSegments", .type = PARAM_INTEGER, .min = 1, .max = 1000000},
+    {.name = "ReturnConsumedCapacity", .type = PARAM_STRING, .values = capacity_report_names},
+    PARAM_TABLE,
+    {.name = "ConditionalOperator", .type = PARAM_STRING, .flags = PARAM_REFUSED},
+    {.name = "ScanFilter", .type = PARAM_MAP, .flags = PARAM_REFUSED},
+    {.name = "Segment", .type = PARAM_INTEGER, .min = 0, .max = 999999},
+    {.name = "Limit", .type = PARAM_INTEGER, .min = 1},
+    {.name = "AttributesToGet", .type = PARAM_LIST, .flags = PARAM_REFUSED},
+    {.name = "ExclusiveStartKey", .type = PARAM_ITEM, .java = "AttributeValue"},
+    {.name = "ConsistentRead", .type = PARAM_BOOLEAN},
+    {.name = "FilterExpression", .type = PARAM_STRING},
+    {.name = "ProjectionExpression", .type = PARAM_STRING},
+    {.name = "ExpressionAttributeValues", .type = PARAM_ITEM, .java = "AttributeValue"},
+    {.name = "ExpressionAttributeNames", .type = PARAM_MAP, .java = "java.lang.String"},
+    PARAMS_END,
+};
+
+static tide_err
+read_segment(const struct json *body, struct scan_segment *out, struct tide_error *error)
+{
+	bool segment = json_get(body, "Segment") != NULL, total = json_get(body, "TotalSegments") != NULL;
+
+	*out = (struct scan_segment){.index = 0, .total = 1};
+	if (segment && !total)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "The TotalSegments parameter is required but was not present in the request when Segment "
+		    "parameter "
+		    "is present");
+	if (!total)
+		return TIDE_OK;
+	if (!segment)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "The Segment parameter is required but was not present in the request when parameter "
+		    "TotalSegments is present");
+	out->index = (uint32_t)params_number(body, "Segment", 0);
+	out->total = (uint32_t)params_number(body, "TotalSegments", 1);
+	if (out->index >= out->total)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "The Segment parameter is zero-based and must be less than parameter TotalSegments: "
+		    "Segment: %u is "
+		    "not less than TotalSegments: %u",
+		    out->index, out->total);
+	return TIDE_OK;
+}
+
+static tide_err
+find_range(struct page_read *read, struct scan_segment segment, struct tide_error *error)
+{
+	struct value start;
+	struct item_key key;
+	bool resumed;
+	tide_err rc;
+
+	if ((rc = page_read_start(read, &resumed, &start, &key, error)) != TIDE_OK)
+		return rc;
+	if (resumed && !scan_segment_holds(segment, key.hash))
+		return tide_fail(error, TIDE_VALIDATION,
+		    "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use "
+		    "ExclusiveStartKey with "
+		    "correct Segment. TotalSegments: %u Segment: %u",
+		    segment.total, segment.index);
+	rc = scan_segment_range(segment, &read->range);
+	if (rc == TIDE_OK && resumed)
+		rc = key_range_resume(&read->range, key.bytes);
+	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
+}
+
+void
+op_scan(struct request *request)
+{
+	struct scan_segment segment;
+	struct page_read read;
+	struct tide_error error;
+	tide_err rc;
+
+	if (!ops_check(request, shape))
+		return;
+	rc = page_read_begin(&read, request, expressions, &error);
+	if (rc == TIDE_OK)
+		rc = read_segment(&request->body, &segment, &error);
+	if (rc == TIDE_OK) {
+		read.scan = true;
+		read.segmented = segment.total > 1;
+		rc = page_read_table(&read, &error);
+	}
+	if (rc == TIDE_OK)
+		rc = find_range(&read, segment, &error);
+	if (rc == TIDE_OK)
+		rc = page_read_write(&read, &error);
+	page_read_finish(&read, rc, &error);
+}
