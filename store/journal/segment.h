@@ -83,6 +83,31 @@ void segment_unref(struct segment *segment);
 /** The index file of a sealed segment, with the offsets by table. TIDE_NOTFOUND, TIDE_CORRUPT, TIDE_IO, TIDE_NOMEM. */
 tide_err segment_index_load(const struct segments *s, uint64_t first_seq, struct segment_index *out);
 
+/* segment_recover.c */
+
+/* How far the good frames of a segment go. */
+struct segment_walk {
+	uint64_t at; /* where the first frame that is not good begins, or the end */
+	uint64_t last_append; /* where the frames of the last append begin */
+	tide_err rc; /* TIDE_OK: they go to the end */
+};
+
+/** Take all good frames up to `size` into the index. */
+struct segment_walk segment_walk(
+    const struct segments *s, struct frame_source *source, uint64_t size, struct segment_index *index);
+
+/** Name the file and the offset of a frame that cannot be read. */
+tide_err segment_fail_at(struct tide_error *error, tide_err rc, const char *path, uint64_t at);
+
+/** TIDE_OK: what begins at `walk->at` is only the unfinished end of the last append; TIDE_CORRUPT: it is damage. */
+tide_err segment_judge_tail(const struct segments *s, struct frame_source *source, const char *path,
+    const struct segment_walk *walk, uint64_t size, const struct segment_index *index,
+    struct tide_error *error);
+
+/** Cut what was not finished, bring the rest to disk for certain, and give the file to the appender. */
+tide_err segment_settle_tail(struct segments *s, int fd, const char *path, const struct segment_walk *walk,
+    uint64_t size, struct tide_error *error);
+
 /* segment_write.c */
 tide_err segments_append(
     struct journal *journal, const struct journal_entry *entries, uint32_t n, struct tide_error *error);

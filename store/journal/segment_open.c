@@ -1,16 +1,4 @@
-/*
- * Opening a journal folder: lock it, load or rebuild the indexes of sealed segments, and recover the last segment.
- *
- * The last segment's end, case by case (G: good frame, x: bad bytes, 0: preallocated zeros; | begins an append):
- *
- *     |G G |G 000      nothing was lost: cut the zeros
- *     |G G |G x 000    an append was not finished: cut at x; its whole units before x may stay
- *     |G G |x G 000    the same: a power cut keeps any part of an unfinished append
- *     |G G x |G 000    x lies before a later append, so it had been synced: damage
- *
- * The bytes of the last append are written once more and synced: had their first sync failed, the kernel would take the
- * cached pages for clean, and the disk would not have what we read.
- */
+/* Opening a journal folder: lock it, list its segments, load or rebuild the indexes of the sealed ones. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +13,6 @@
 
 #define NAME_DIGITS 20
 #define INDEX_BYTES_MAX ((off_t)1024 * 1024 * 1024)
-#define REWRITE_BYTES ((size_t)1024 * 1024)
 
 bool
 segment_path(const struct segments *s, uint64_t first_seq, const char *extension, char path[SEGMENT_PATH_MAX])
@@ -159,56 +146,18 @@ check_header(const struct segments *s, int fd, const char *path, uint64_t first_
 	return TIDE_OK;
 }
 
-/* ---- reading through a segment ---- */
-
-struct walk {
-	uint64_t at; /* where the first frame that is not good begins, or the end */
-	uint64_t last_append; /* where the frames of the last append begin */
-	tide_err rc; /* TIDE_OK: it went to the end */
-};
-
-/* Take all good frames up to `size` into the index. */
-static struct walk
-walk_segment(
-    const struct segments *s, struct frame_source *source, uint64_t size, struct segment_index *index)
-{
-	struct walk walk = {.at = SEGMENT_HEADER_BYTES, .last_append = SEGMENT_HEADER_BYTES};
-	struct bytes payload;
-	struct frame frame;
-
-	while (walk.at < size) {
-		walk.rc = frame_read_head(source, s->id, walk.at, size, &frame);
-		if (walk.rc == TIDE_OK)
-			walk.rc = frame_read_payload(source, walk.at, &frame, &payload);
-		if (walk.rc == TIDE_OK && frame.first_seq != index->last_seq + 1)
-			walk.rc = TIDE_CORRUPT;
-		if (walk.rc != TIDE_OK)
-			break;
-		if (frame.append_seq == frame.first_seq)
-			walk.last_append = walk.at;
-		segment_index_add(index, &frame, walk.at);
-		walk.at += frame.bytes;
-	}
-	return walk;
-}
-
-static tide_err
-fail_walk(struct tide_error *error, tide_err rc, const char *path, uint64_t at)
-{
-	return tide_fail(error, rc, "journal segment %s: %s at byte %llu", path,
-	    rc == TIDE_CORRUPT ? "bad frame" : tide_err_text(rc), (unsigned long long)at);
-}
+/* ---- segments ---- */
 
 static tide_err
 rebuild_index(struct segments *s, int fd, const char *path, uint64_t size, struct segment_index *index,
     struct tide_error *error)
 {
 	struct frame_source source = {.fd = fd};
-	struct walk walk = walk_segment(s, &source, size, index);
+	struct segment_walk walk = segment_walk(s, &source, size, index);
 
 	frame_source_fini(&source);
 	if (walk.rc != TIDE_OK)
-		return fail_walk(error, walk.rc, path, walk.at);
+		return segment_fail_at(error, walk.rc, path, walk.at);
 	if (!s->read_only)
 		segments_write_index(s, index);
 	segment_index_drop_offsets(index);
@@ -246,80 +195,11 @@ open_sealed(struct segments *s, struct segment *segment, int fd, const char *pat
 	return TIDE_OK;
 }
 
-/* ---- the last segment ---- */
-
-/* Is what begins at `at` only the unfinished end of the last append? */
-static tide_err
-judge_tail(const struct segments *s, struct frame_source *source, const char *path, const struct walk *walk,
-    uint64_t size, const struct segment_index *index, struct tide_error *error)
-{
-	struct segment_index written;
-	uint64_t later = 0;
-	tide_err rc;
-
-	if (walk->rc != TIDE_OK && walk->rc != TIDE_CORRUPT)
-		return fail_walk(error, walk->rc, path, walk->at);
-	/* The next append would begin with the next sequence: a frame of a later one had the bad bytes synced before it. */
-	rc = frame_find_later(source, s->id, walk->at, size, index->last_seq + 1, &later);
-	if (rc == TIDE_OK)
-		return tide_fail(error, TIDE_CORRUPT,
-		    "journal segment %s: bad frame at byte %llu, before a good one at byte %llu", path,
-		    (unsigned long long)walk->at, (unsigned long long)later);
-	if (rc != TIDE_NOTFOUND)
-		return fail_walk(error, rc, path, walk->at);
-	/* An index is written when all before its end is synced. */
-	if (segment_index_load(s, index->first_seq, &written) == TIDE_OK) {
-		bool short_of = written.end > walk->at;
-
-		segment_index_fini(&written);
-		if (short_of)
-			return fail_walk(error, TIDE_CORRUPT, path, walk->at);
-	}
-	return TIDE_OK;
-}
-
-static bool
-rewrite(const struct segments *s, int fd, uint64_t at, uint64_t end)
-{
-	size_t room = end - at < REWRITE_BYTES ? (size_t)(end - at) : REWRITE_BYTES;
-	uint8_t *buf = malloc(room > 0 ? room : 1);
-	bool ok = buf != NULL;
-
-	while (ok && at < end) {
-		size_t want = end - at < room ? (size_t)(end - at) : room;
-		ssize_t got = pread(fd, buf, want, (off_t)at);
-
-		ok = got > 0 && segments_write_all(s->sys, fd, buf, (size_t)got, at);
-		at += ok ? (uint64_t)got : 0;
-	}
-	free(buf);
-	return ok;
-}
-
-/* Cut what was not finished, and bring the rest to disk for certain. */
-static tide_err
-settle_tail(struct segments *s, int fd, const char *path, const struct walk *walk, uint64_t size,
-    struct tide_error *error)
-{
-	if (size > walk->at) {
-		log_info("JOURNAL-CUT", "path=%s at=%llu bytes=%llu", path, (unsigned long long)walk->at,
-		    (unsigned long long)(size - walk->at));
-		if (s->sys->ftruncate(fd, (off_t)walk->at) != 0)
-			return fail_file(error, TIDE_IO, path, strerror(errno));
-	}
-	if (!rewrite(s, fd, 0, SEGMENT_HEADER_BYTES) || !rewrite(s, fd, walk->last_append, walk->at) ||
-	    s->sys->fsync(fd) != 0 || s->sys->fsync(s->dir_fd) != 0)
-		return fail_file(error, segments_errno(errno), path, strerror(errno));
-	s->fd = fd;
-	s->end = s->allocated = walk->at;
-	return TIDE_OK;
-}
-
 static tide_err
 open_last(struct segments *s, struct segment *segment, int fd, const char *path, struct tide_error *error)
 {
 	struct frame_source source = {.fd = fd};
-	struct walk walk;
+	struct segment_walk walk;
 	struct stat st;
 	tide_err rc;
 
@@ -327,11 +207,11 @@ open_last(struct segments *s, struct segment *segment, int fd, const char *path,
 		return rc;
 	if (fstat(fd, &st) != 0)
 		return fail_file(error, TIDE_IO, path, strerror(errno));
-	walk = walk_segment(s, &source, (uint64_t)st.st_size, &segment->index);
-	rc = judge_tail(s, &source, path, &walk, (uint64_t)st.st_size, &segment->index, error);
+	walk = segment_walk(s, &source, (uint64_t)st.st_size, &segment->index);
+	rc = segment_judge_tail(s, &source, path, &walk, (uint64_t)st.st_size, &segment->index, error);
 	frame_source_fini(&source);
 	if (rc == TIDE_OK && !s->read_only)
-		rc = settle_tail(s, fd, path, &walk, (uint64_t)st.st_size, error);
+		rc = segment_settle_tail(s, fd, path, &walk, (uint64_t)st.st_size, error);
 	if (rc != TIDE_OK)
 		return rc;
 	atomic_store(&segment->end, walk.at);
