@@ -97,7 +97,7 @@ tide_err
 item_key_of_item(struct arena *arena, const struct table *table, const struct value *item,
     struct item_key *out, struct tide_error *error)
 {
-	const struct value *partition, *sort = NULL;
+	const struct value *partition = NULL, *sort = NULL;
 	tide_err rc;
 
 	if ((rc = find_in_item(item, &table->partition, true, &partition, error)) != TIDE_OK)
@@ -111,7 +111,7 @@ tide_err
 item_key_of_batch_put(struct arena *arena, const struct table *table, const struct value *item,
     struct item_key *out, struct tide_error *error)
 {
-	const struct value *partition, *sort = NULL;
+	const struct value *partition = NULL, *sort = NULL;
 	tide_err rc;
 
 	if ((rc = find_in_key(item, &table->partition, true, &partition, error)) != TIDE_OK)
