@@ -58,12 +58,12 @@ enum expr_op {
 struct expr_node {
 	enum expr_op op;
 	bool parens;
-	uint16_t n;        /* arguments */
+	uint16_t n; /* arguments */
 	struct bytes text; /* the function's name or the :value, as written */
 	union {
-		struct expr_path *path;    /* PATH */
+		struct expr_path *path; /* PATH */
 		const struct value *value; /* VALUE; NULL until resolved */
-		struct expr_node *args;    /* all others */
+		struct expr_node *args; /* all others */
 	};
 	struct expr_node *next; /* the next argument of the same parent */
 };
@@ -90,7 +90,7 @@ struct expr_tree {
 	uint32_t index;
 	bool is_index;
 	const struct expr_action *action; /* a leaf of an update */
-	struct expr_tree *child, *next;   /* `child` NULL: a leaf */
+	struct expr_tree *child, *next; /* `child` NULL: a leaf */
 };
 
 /* What one parse has built so far. */
@@ -121,7 +121,7 @@ struct expr_update {
 	const struct expr_action *actions; /* in the order written */
 	uint32_t n;
 	const struct expr_tree *tree; /* the first of the top-level names */
-	bool creates;                 /* has a SET or an ADD */
+	bool creates; /* has a SET or an ADD */
 	const struct bytes *names;
 	uint32_t names_n;
 };
@@ -199,9 +199,10 @@ void expr_path_format(const struct expr_path *path, char text[static EXPR_PATH_T
 tide_err expr_tree_sort(struct expr_builder *b, struct expr_action ***sorted);
 tide_err expr_tree_check(struct expr_builder *b, struct expr_action **sorted);
 tide_err expr_tree_build(struct expr_builder *b, struct expr_action **sorted, const struct expr_tree **out);
-tide_err expr_tree_names(struct arena *arena, const struct expr_tree *tree, const struct bytes **names, uint32_t *n);
-tide_err expr_tree_project(const struct expr_tree *tree, struct arena *arena, const struct value *item,
-    struct value *out);
+tide_err expr_tree_names(
+    struct arena *arena, const struct expr_tree *tree, const struct bytes **names, uint32_t *n);
+tide_err expr_tree_project(
+    const struct expr_tree *tree, struct arena *arena, const struct value *item, struct value *out);
 
 /* names.c */
 const struct bytes *expr_scope_use_name(struct expr_scope *scope, struct bytes placeholder);

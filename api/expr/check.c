@@ -35,11 +35,11 @@ static void
 bound_format(const struct value *value, char *text, size_t room)
 {
 	if (value->type == VALUE_B)
-		snprintf(text, room, "AttributeValue: {B:java.nio.HeapByteBuffer[pos=0 lim=%zu cap=%zu]}", value->text.n,
-		    value->text.n);
+		snprintf(text, room, "AttributeValue: {B:java.nio.HeapByteBuffer[pos=0 lim=%zu cap=%zu]}",
+		    value->text.n, value->text.n);
 	else
-		snprintf(text, room, "AttributeValue: {%s:%.*s}", value_type_name(value->type), (int)value->text.n,
-		    (const char *)value->text.at);
+		snprintf(text, room, "AttributeValue: {%s:%.*s}", value_type_name(value->type),
+		    (int)value->text.n, (const char *)value->text.at);
 }
 
 static tide_err
@@ -49,8 +49,9 @@ bounds_fail(struct expr_builder *b, const char *text, const struct value *low, c
 
 	bound_format(low, one, sizeof one);
 	bound_format(high, two, sizeof two);
-	return expr_invalid(b, "The BETWEEN operator requires %s; lower bound operand: %s, upper bound operand: %s", text,
-	    one, two);
+	return expr_invalid(b,
+	    "The BETWEEN operator requires %s; lower bound operand: %s, upper bound operand: %s", text, one,
+	    two);
 }
 
 static tide_err
@@ -59,14 +60,16 @@ check_between(struct expr_builder *b, const struct expr_node *node)
 	const struct expr_node *low = node->args->next, *high = low->next;
 	tide_err rc;
 
-	if ((rc = expr_check_distinct(b, node)) != TIDE_OK || (rc = expr_check_types(b, node, EXPR_ORDERED)) != TIDE_OK)
+	if ((rc = expr_check_distinct(b, node)) != TIDE_OK ||
+	    (rc = expr_check_types(b, node, EXPR_ORDERED)) != TIDE_OK)
 		return rc;
 	if (low->op != EXPR_OP_VALUE || high->op != EXPR_OP_VALUE)
 		return TIDE_OK;
 	if (low->value->type != high->value->type)
 		return bounds_fail(b, "same data type for lower and upper bounds", low->value, high->value);
 	if (value_compare(low->value, high->value) > 0)
-		return bounds_fail(b, "upper bound to be greater than or equal to lower bound", low->value, high->value);
+		return bounds_fail(
+		    b, "upper bound to be greater than or equal to lower bound", low->value, high->value);
 	return TIDE_OK;
 }
 
@@ -74,8 +77,9 @@ static tide_err
 check_attribute_type(struct expr_builder *b, const struct expr_node *node)
 {
 	/* the service lists its own type names where the operand's type is not known */
-	static const char any[] = "{SS,M,DECIMAL,DOUBLESET,HDS,N,B,DICT,INTSET,BOOL,HD,BS,INT,DECIMALSET,NULL,FLOAT,FS,S,L,NS,"
-				  "DOUBLE}";
+	static const char any[] =
+	    "{SS,M,DECIMAL,DOUBLESET,HDS,N,B,DICT,INTSET,BOOL,HD,BS,INT,DECIMALSET,NULL,FLOAT,FS,S,L,NS,"
+	    "DOUBLE}";
 	const struct expr_node *type = node->args->next;
 
 	if (type->op != EXPR_OP_VALUE)
@@ -86,7 +90,8 @@ check_attribute_type(struct expr_builder *b, const struct expr_node *node)
 		if (bytes_is(type->value->text, value_type_name(t)))
 			return TIDE_OK;
 	}
-	return expr_invalid(b, "Invalid attribute type name found; type: %.*s, valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}",
+	return expr_invalid(b,
+	    "Invalid attribute type name found; type: %.*s, valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}",
 	    (int)type->value->text.n, (const char *)type->value->text.at);
 }
 
@@ -110,7 +115,8 @@ check_operator(struct expr_builder *b, const struct expr_node *node)
 		return check_between(b, node);
 	case EXPR_OP_IN:
 		if (node->n - 1 > EXPR_IN_MAX)
-			return expr_invalid(b, "The IN operator is provided with too many operands; number of operands: %d",
+			return expr_invalid(b,
+			    "The IN operator is provided with too many operands; number of operands: %d",
 			    node->n - 1);
 		return expr_check_distinct(b, node);
 	case EXPR_OP_ATTRIBUTE_EXISTS:

@@ -52,11 +52,13 @@ expr_check_function(struct expr_builder *b, const struct expr_node *node, bool n
 		misplaced = nested && node->op == EXPR_OP_LIST_APPEND;
 	} else {
 		if (updates)
-			return function_fail(b, "The function is not allowed in a condition expression", node);
+			return function_fail(
+			    b, "The function is not allowed in a condition expression", node);
 		misplaced = nested != (node->op == EXPR_OP_SIZE);
 	}
 	if (misplaced)
-		return function_fail(b, "The function is not allowed to be used this way in an expression", node);
+		return function_fail(
+		    b, "The function is not allowed to be used this way in an expression", node);
 	return TIDE_OK;
 }
 
@@ -64,12 +66,13 @@ tide_err
 expr_check_arity(struct expr_builder *b, const struct expr_node *node)
 {
 	bool one = node->op == EXPR_OP_ATTRIBUTE_EXISTS || node->op == EXPR_OP_ATTRIBUTE_NOT_EXISTS ||
-	    node->op == EXPR_OP_SIZE;
+		   node->op == EXPR_OP_SIZE;
 
 	if (node->n == (one ? 1 : 2))
 		return TIDE_OK;
 	return expr_invalid(b,
-	    "Incorrect number of operands for operator or function; operator or function: %s, number of operands: %u",
+	    "Incorrect number of operands for operator or function; operator or function: %s, number of "
+	    "operands: %u",
 	    expr_op_name(node->op), (unsigned)node->n);
 }
 
@@ -85,7 +88,8 @@ expr_resolve_path(struct expr_builder *b, struct expr_path *path)
 			continue;
 		if ((name = expr_scope_use_name(b->scope, step->name)) == NULL)
 			return expr_invalid(b,
-			    "An expression attribute name used in the document path is not defined; attribute name: %.*s",
+			    "An expression attribute name used in the document path is not defined; "
+			    "attribute name: %.*s",
 			    (int)step->name.n, step->name.at);
 		step->name = *name;
 		step->placeholder = false;
@@ -108,7 +112,8 @@ expr_check_depth(struct expr_builder *b, const struct expr_path *path)
 {
 	if (path->n <= EXPR_PATH_DEPTH_MAX)
 		return TIDE_OK;
-	return expr_invalid(b, "The document path has too many nesting levels; nesting levels: %u", (unsigned)path->n);
+	return expr_invalid(
+	    b, "The document path has too many nesting levels; nesting levels: %u", (unsigned)path->n);
 }
 
 /* ---- operands ---- */
@@ -134,7 +139,8 @@ expr_check_distinct(struct expr_builder *b, const struct expr_node *node)
 			continue;
 		expr_path_format(first->path, text);
 		return expr_invalid(b,
-		    "The first operand must be distinct from the remaining operands for this operator or function; "
+		    "The first operand must be distinct from the remaining operands for this operator or "
+		    "function; "
 		    "operator: %s, first operand: %s",
 		    expr_op_name(node->op), text);
 	}

@@ -125,7 +125,8 @@ check_set_operand(struct expr_builder *b, const struct expr_action *action)
 	if ((allowed & UINT32_C(1) << type) != 0)
 		return TIDE_OK;
 	return expr_invalid(b,
-	    "Incorrect operand type for operator or function; operator: %s, operand type: %s, typeSet: ALLOWED_FOR_%s_OPERAND",
+	    "Incorrect operand type for operator or function; operator: %s, operand type: %s, typeSet: "
+	    "ALLOWED_FOR_%s_OPERAND",
 	    section, names[type], section);
 }
 
@@ -140,7 +141,8 @@ check_action(struct expr_builder *b, const struct expr_action *action)
 		return TIDE_OK;
 	if ((rc = check_meaning(b, action->value)) != TIDE_OK)
 		return rc;
-	return action->type == EXPR_ADD || action->type == EXPR_DELETE ? check_set_operand(b, action) : TIDE_OK;
+	return action->type == EXPR_ADD || action->type == EXPR_DELETE ? check_set_operand(b, action)
+								       : TIDE_OK;
 }
 
 /* The actions in the order written, as an array, to go backwards. */

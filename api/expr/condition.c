@@ -92,7 +92,8 @@ static bool
 compare(const struct expr_node *node, const struct value *item)
 {
 	struct scratch left, right;
-	const struct value *a = operand(node->args, item, &left), *b = operand(node->args->next, item, &right);
+	const struct value *a = operand(node->args, item, &left),
+			   *b = operand(node->args->next, item, &right);
 	int order;
 
 	if (node->op == EXPR_OP_EQ)
@@ -122,7 +123,7 @@ between(const struct expr_node *node, const struct value *item)
 	int order;
 
 	return ordered(x, operand(low, item, &s1), &order) && order >= 0 &&
-	    ordered(x, operand(low->next, item, &s2), &order) && order <= 0;
+	       ordered(x, operand(low->next, item, &s2), &order) && order <= 0;
 }
 
 static bool
@@ -153,9 +154,11 @@ static bool
 begins_with(const struct expr_node *node, const struct value *item)
 {
 	struct scratch s0, s1;
-	const struct value *x = operand(node->args, item, &s0), *prefix = operand(node->args->next, item, &s1);
+	const struct value *x = operand(node->args, item, &s0),
+			   *prefix = operand(node->args->next, item, &s1);
 
-	if (x == NULL || prefix == NULL || x->type != prefix->type || (x->type != VALUE_S && x->type != VALUE_B))
+	if (x == NULL || prefix == NULL || x->type != prefix->type ||
+	    (x->type != VALUE_S && x->type != VALUE_B))
 		return false;
 	return x->text.n >= prefix->text.n && bytes_equal(bytes_of(x->text.at, prefix->text.n), prefix->text);
 }
@@ -172,7 +175,8 @@ contains(const struct expr_node *node, const struct value *item)
 	case VALUE_S:
 	case VALUE_B:
 		return part->type == x->type &&
-		    (part->text.n == 0 || memmem(x->text.at, x->text.n, part->text.at, part->text.n) != NULL);
+		       (part->text.n == 0 ||
+			   memmem(x->text.at, x->text.n, part->text.at, part->text.n) != NULL);
 	case VALUE_SS:
 	case VALUE_NS:
 	case VALUE_BS:

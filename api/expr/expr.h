@@ -23,7 +23,6 @@
 #define EXPR_OPERATORS_MAX 300 /* operators and functions in one expression */
 #define EXPR_IN_MAX 100
 #define EXPR_PATH_DEPTH_MAX 32
-#define EXPR_NESTING_MAX 128 /* parentheses, NOT and functions inside each other */
 #define EXPR_PLACEHOLDER_BYTES_MAX 255
 
 /* The parameter a text came from; expr_kind_name gives "ConditionExpression", ... */
@@ -96,8 +95,8 @@ struct expr_condition;
  * Parse a condition; `kind` is EXPR_CONDITION, EXPR_FILTER or EXPR_KEY_CONDITION and chooses the sentences.
  * Marks what it uses in `scope`. `*out` only on TIDE_OK.
  */
-tide_err expr_condition_parse(struct arena *arena, enum expr_kind kind, struct bytes text, struct expr_scope *scope,
-    const struct expr_condition **out, struct tide_error *error);
+tide_err expr_condition_parse(struct arena *arena, enum expr_kind kind, struct bytes text,
+    struct expr_scope *scope, const struct expr_condition **out, struct tide_error *error);
 
 /** Whether the item (NULL: there is none) meets the condition. Needs no memory. Any thread. */
 bool expr_condition_eval(const struct expr_condition *condition, const struct value *item);
@@ -125,7 +124,7 @@ enum expr_range {
 struct expr_key_condition {
 	struct value partition;
 	enum expr_range range;
-	struct value low;  /* the operand; the lower bound of BETWEEN; the prefix of BEGINS_WITH */
+	struct value low; /* the operand; the lower bound of BETWEEN; the prefix of BEGINS_WITH */
 	struct value high; /* the upper bound of BETWEEN */
 };
 
@@ -141,19 +140,19 @@ tide_err expr_key_condition_check(const struct expr_condition *condition, struct
  * Errors     TIDE_VALIDATION: partition key missing or not compared with =, more than one condition per key, other
  *            attributes, unsupported operators, types that differ from the schema, an empty key value.
  */
-tide_err expr_key_condition_derive(const struct expr_condition *condition, const struct expr_key_schema *schema,
-    struct expr_key_condition *out, struct tide_error *error);
+tide_err expr_key_condition_derive(const struct expr_condition *condition,
+    const struct expr_key_schema *schema, struct expr_key_condition *out, struct tide_error *error);
 
 /** Whether a sort key is in the range; `sort` has the schema's type. */
 bool expr_key_condition_matches(const struct expr_key_condition *condition, const struct value *sort);
 
 /** TIDE_VALIDATION when a Query's filter (may be NULL) refers to a key attribute of what is queried. */
-tide_err expr_filter_check_keys(const struct expr_condition *filter, const struct expr_key_schema *schema,
-    struct tide_error *error);
+tide_err expr_filter_check_keys(
+    const struct expr_condition *filter, const struct expr_key_schema *schema, struct tide_error *error);
 
 /** TIDE_VALIDATION when it looks inside a key attribute (pk.x, pk[0]): those are scalars. `condition` may be NULL. */
-tide_err expr_condition_check_paths(const struct expr_condition *condition, const struct expr_key_schema *schema,
-    struct tide_error *error);
+tide_err expr_condition_check_paths(
+    const struct expr_condition *condition, const struct expr_key_schema *schema, struct tide_error *error);
 
 /* ---- update ---- */
 
@@ -163,8 +162,8 @@ tide_err expr_update_parse(struct arena *arena, struct bytes text, struct expr_s
     const struct expr_update **out, struct tide_error *error);
 
 /** TIDE_VALIDATION when it changes one of the table's key attributes. */
-tide_err expr_update_check_keys(const struct expr_update *update, const struct bytes *key_names, uint32_t n,
-    struct tide_error *error);
+tide_err expr_update_check_keys(
+    const struct expr_update *update, const struct bytes *key_names, uint32_t n, struct tide_error *error);
 
 /**
  * Apply an update. `item` is the item before, NULL when there is none; `key` is an item with only the key attributes, what
@@ -188,8 +187,8 @@ tide_err expr_update_apply(const struct expr_update *update, struct arena *arena
  */
 enum expr_updated { EXPR_UPDATED_OLD, EXPR_UPDATED_NEW };
 
-tide_err expr_update_returned(const struct expr_update *update, struct arena *arena, const struct value *before,
-    const struct value *after, enum expr_updated which, struct value *out);
+tide_err expr_update_returned(const struct expr_update *update, struct arena *arena,
+    const struct value *before, const struct value *after, enum expr_updated which, struct value *out);
 
 /** The distinct top-level attribute names that it may change, sorted; the count is returned. */
 uint32_t expr_update_names(const struct expr_update *update, const struct bytes **names);
@@ -202,8 +201,8 @@ tide_err expr_projection_parse(struct arena *arena, struct bytes text, struct ex
     const struct expr_projection **out, struct tide_error *error);
 
 /** TIDE_VALIDATION when it looks inside a key attribute. `projection` may be NULL. */
-tide_err expr_projection_check_paths(const struct expr_projection *projection, const struct expr_key_schema *schema,
-    struct tide_error *error);
+tide_err expr_projection_check_paths(
+    const struct expr_projection *projection, const struct expr_key_schema *schema, struct tide_error *error);
 
 /** A projection on whole top-level attributes (AttributesToGet). TIDE_VALIDATION: a name twice. Copies the names. */
 tide_err expr_projection_of_names(struct arena *arena, const struct bytes *names, uint32_t n,
@@ -213,8 +212,8 @@ tide_err expr_projection_of_names(struct arena *arena, const struct bytes *names
  * The projected parts of an item as an item: nested maps keep only what was asked for, list elements are compacted in
  * index order. `*out` shares parts with `item`; n == 0 when the item has none of the paths. TIDE_NOMEM only.
  */
-tide_err expr_projection_apply(const struct expr_projection *projection, struct arena *arena, const struct value *item,
-    struct value *out);
+tide_err expr_projection_apply(const struct expr_projection *projection, struct arena *arena,
+    const struct value *item, struct value *out);
 
 /** The distinct top-level attribute names, sorted; the count is returned. */
 uint32_t expr_projection_names(const struct expr_projection *projection, const struct bytes **names);

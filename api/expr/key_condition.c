@@ -36,12 +36,14 @@ check_operands(const struct expr_node *node, struct tide_error *error)
 
 	for (const struct expr_node *arg = node->args; arg != NULL; arg = arg->next) {
 		if (arg->op == EXPR_OP_SIZE)
-			return tide_fail(error, TIDE_VALIDATION, "KeyConditionExpressions cannot contain nested operations");
+			return tide_fail(error, TIDE_VALIDATION,
+			    "KeyConditionExpressions cannot contain nested operations");
 		if (arg->op != EXPR_OP_PATH)
 			continue;
 		if (path != NULL)
 			return tide_fail(error, TIDE_VALIDATION,
-			    "Invalid condition in KeyConditionExpression: Multiple attribute names used in one condition");
+			    "Invalid condition in KeyConditionExpression: Multiple attribute names used in "
+			    "one condition");
 		path = arg->path;
 		if (path->n > 1)
 			return tide_fail(error, TIDE_VALIDATION,
@@ -67,7 +69,8 @@ check_condition(const struct expr_node *node, struct tide_error *error)
 	case EXPR_OP_BEGINS_WITH:
 		if (node->args->op != EXPR_OP_PATH)
 			return tide_fail(error, TIDE_VALIDATION,
-			    "Invalid condition in KeyConditionExpression: %s operator must have the key attribute as its "
+			    "Invalid condition in KeyConditionExpression: %s operator must have the key "
+			    "attribute as its "
 			    "first operand",
 			    expr_op_name(node->op));
 		break;
@@ -85,7 +88,8 @@ check_once(const struct conditions *conditions, const struct expr_node *node, st
 	for (uint32_t i = 0; i < conditions->n; i++) {
 		if (bytes_equal(key_path(conditions->at[i])->first->name, name))
 			return tide_fail(error, TIDE_VALIDATION,
-			    "Invalid KeyConditionExpression: KeyConditionExpressions must only contain one condition per key");
+			    "Invalid KeyConditionExpression: KeyConditionExpressions must only contain one "
+			    "condition per key");
 	}
 	return TIDE_OK;
 }
@@ -101,7 +105,8 @@ collect(const struct expr_node *node, struct conditions *conditions, struct tide
 			return rc;
 		return collect(node->args->next, conditions, error);
 	}
-	if ((rc = check_condition(node, error)) != TIDE_OK || (rc = check_once(conditions, node, error)) != TIDE_OK)
+	if ((rc = check_condition(node, error)) != TIDE_OK ||
+	    (rc = check_once(conditions, node, error)) != TIDE_OK)
 		return rc;
 	conditions->at[conditions->n++] = node;
 	return TIDE_OK;
@@ -131,8 +136,8 @@ condition_on(const struct conditions *conditions, struct bytes name)
 static tide_err
 missed_fail(struct bytes name, struct tide_error *error)
 {
-	return tide_fail(error, TIDE_VALIDATION, "Query condition missed key schema element: %.*s", (int)name.n,
-	    (const char *)name.at);
+	return tide_fail(error, TIDE_VALIDATION, "Query condition missed key schema element: %.*s",
+	    (int)name.n, (const char *)name.at);
 }
 
 static tide_err
@@ -141,19 +146,23 @@ check_value(const struct value *value, struct bytes name, enum value_type type, 
 {
 	if (value->type != type)
 		return tide_fail(error, TIDE_VALIDATION,
-		    "One or more parameter values were invalid: Condition parameter type does not match schema type");
+		    "One or more parameter values were invalid: Condition parameter type does not match "
+		    "schema type");
 	if (type != VALUE_N && value->text.n == 0)
 		return tide_fail(error, TIDE_VALIDATION,
-		    "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
+		    "One or more parameter values are not valid. The AttributeValue for a key attribute "
+		    "cannot contain an "
 		    "empty %s value. Key: %.*s",
 		    type == VALUE_S ? "string" : "binary", (int)name.n, (const char *)name.at);
 	if (type != VALUE_N && partition && value->text.n > PARTITION_KEY_BYTES_MAX)
 		return tide_fail(error, TIDE_VALIDATION,
-		    "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of2048 "
+		    "One or more parameter values were invalid: Size of hashkey has exceeded the maximum "
+		    "size limit of2048 "
 		    "bytes");
 	if (type != VALUE_N && !partition && value->text.n > SORT_KEY_BYTES_MAX)
 		return tide_fail(error, TIDE_VALIDATION,
-		    "One or more parameter values were invalid: Aggregated size of all range keys has exceeded the size "
+		    "One or more parameter values were invalid: Aggregated size of all range keys has "
+		    "exceeded the size "
 		    "limit of 1024 bytes");
 	return TIDE_OK;
 }
@@ -218,7 +227,8 @@ expr_key_condition_derive(const struct expr_condition *condition, const struct e
 		return rc;
 	if (conditions.n > keys)
 		return tide_fail(error, TIDE_VALIDATION,
-		    "The number of query conditions (%u) exceeds the number of key attributes defined in the schema (%u)",
+		    "The number of query conditions (%u) exceeds the number of key attributes defined in the "
+		    "schema (%u)",
 		    (unsigned)conditions.n, (unsigned)keys);
 	if ((partition = condition_on(&conditions, schema->partition)) == NULL)
 		return missed_fail(schema->partition, error);
@@ -278,17 +288,19 @@ expr_key_condition_matches(const struct expr_key_condition *condition, const str
 static bool
 is_key(const struct expr_key_schema *schema, struct bytes name)
 {
-	return bytes_equal(name, schema->partition) || (schema->sort.at != NULL && bytes_equal(name, schema->sort));
+	return bytes_equal(name, schema->partition) ||
+	       (schema->sort.at != NULL && bytes_equal(name, schema->sort));
 }
 
 tide_err
-expr_filter_check_keys(const struct expr_condition *filter, const struct expr_key_schema *schema,
-    struct tide_error *error)
+expr_filter_check_keys(
+    const struct expr_condition *filter, const struct expr_key_schema *schema, struct tide_error *error)
 {
 	for (uint32_t i = 0; filter != NULL && i < filter->names_n; i++) {
 		if (is_key(schema, filter->names[i]))
 			return tide_fail(error, TIDE_VALIDATION,
-			    "Filter Expression can only contain non-primary key attributes: Primary key attribute: %.*s",
+			    "Filter Expression can only contain non-primary key attributes: Primary key "
+			    "attribute: %.*s",
 			    (int)filter->names[i].n, (const char *)filter->names[i].at);
 	}
 	return TIDE_OK;
@@ -302,7 +314,8 @@ check_path(const struct expr_path *path, const struct expr_key_schema *schema, s
 	if (path->n == 1 || !is_key(schema, name))
 		return TIDE_OK;
 	return tide_fail(error, TIDE_VALIDATION,
-	    "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: Key: %.*s",
+	    "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: "
+	    "Key: %.*s",
 	    (int)name.n, (const char *)name.at);
 }
 
@@ -323,19 +336,20 @@ check_paths(const struct expr_node *node, const struct expr_key_schema *schema, 
 }
 
 tide_err
-expr_condition_check_paths(const struct expr_condition *condition, const struct expr_key_schema *schema,
-    struct tide_error *error)
+expr_condition_check_paths(
+    const struct expr_condition *condition, const struct expr_key_schema *schema, struct tide_error *error)
 {
 	return condition != NULL ? check_paths(condition->root, schema, error) : TIDE_OK;
 }
 
 tide_err
-expr_projection_check_paths(const struct expr_projection *projection, const struct expr_key_schema *schema,
-    struct tide_error *error)
+expr_projection_check_paths(
+    const struct expr_projection *projection, const struct expr_key_schema *schema, struct tide_error *error)
 {
 	tide_err rc;
 
-	for (const struct expr_action *a = projection != NULL ? projection->paths : NULL; a != NULL; a = a->next) {
+	for (const struct expr_action *a = projection != NULL ? projection->paths : NULL; a != NULL;
+	     a = a->next) {
 		if ((rc = check_path(a->path, schema, error)) != TIDE_OK)
 			return rc;
 	}

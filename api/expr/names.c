@@ -10,13 +10,15 @@
 static int
 name_compare(const void *a, const void *b)
 {
-	return bytes_compare(((const struct expr_name *)a)->placeholder, ((const struct expr_name *)b)->placeholder);
+	return bytes_compare(
+	    ((const struct expr_name *)a)->placeholder, ((const struct expr_name *)b)->placeholder);
 }
 
 static int
 value_slot_compare(const void *a, const void *b)
 {
-	return bytes_compare(((const struct expr_value *)a)->placeholder, ((const struct expr_value *)b)->placeholder);
+	return bytes_compare(
+	    ((const struct expr_value *)a)->placeholder, ((const struct expr_value *)b)->placeholder);
 }
 
 static bool
@@ -45,12 +47,14 @@ check_keys(const struct json *map, const char *parameter, char sigil, struct tid
 
 		if (key.n > EXPR_PLACEHOLDER_BYTES_MAX)
 			return tide_fail(error, TIDE_VALIDATION,
-			    "%s contains invalid key: The expression attribute map contains a key that is too long; size of "
+			    "%s contains invalid key: The expression attribute map contains a key that is "
+			    "too long; size of "
 			    "key: %zu",
 			    parameter, key.n);
 		if (!placeholder_valid(key, sigil))
-			return tide_fail(error, TIDE_VALIDATION, "%s contains invalid key: Syntax error; key: \"%.*s\"",
-			    parameter, (int)key.n, (const char *)key.at);
+			return tide_fail(error, TIDE_VALIDATION,
+			    "%s contains invalid key: Syntax error; key: \"%.*s\"", parameter, (int)key.n,
+			    (const char *)key.at);
 	}
 	return TIDE_OK;
 }
@@ -72,11 +76,13 @@ read_names(struct arena *arena, const struct json *map, struct expr_names *out, 
 			return tide_fail(error, TIDE_SERIALIZATION, "Unexpected token received from parser");
 		if (member->value.text.n == 0)
 			return tide_fail(error, TIDE_VALIDATION,
-			    "ExpressionAttributeNames contains invalid value: Empty attribute name for key %.*s",
+			    "ExpressionAttributeNames contains invalid value: Empty attribute name for key "
+			    "%.*s",
 			    (int)member->name.n, (const char *)member->name.at);
 		if (member->value.text.n > NAME_BYTES_MAX)
 			return tide_fail(error, TIDE_VALIDATION,
-			    "One or more parameter values were invalid: Attribute name is too large, must be less than "
+			    "One or more parameter values were invalid: Attribute name is too large, must be "
+			    "less than "
 			    "65536 bytes");
 		at[i] = (struct expr_name){member->name, member->value.text, false};
 	}
@@ -102,8 +108,9 @@ read_values(struct arena *arena, const struct json *map, struct expr_values *out
 		at[i].placeholder = member->name;
 		rc = json_to_value(arena, &member->value, &at[i].value, &why);
 		if (rc == TIDE_VALIDATION)
-			return tide_fail(error, rc, "ExpressionAttributeValues contains invalid value: %s for key %.*s",
-			    why.message, (int)member->name.n, (const char *)member->name.at);
+			return tide_fail(error, rc,
+			    "ExpressionAttributeValues contains invalid value: %s for key %.*s", why.message,
+			    (int)member->name.n, (const char *)member->name.at);
 		if (rc != TIDE_OK)
 			return tide_fail(error, rc, "%s", why.message);
 	}
@@ -113,8 +120,8 @@ read_values(struct arena *arena, const struct json *map, struct expr_values *out
 }
 
 tide_err
-expr_scope_init(struct arena *arena, const struct json *names, const struct json *values, struct expr_scope *out,
-    struct tide_error *error)
+expr_scope_init(struct arena *arena, const struct json *names, const struct json *values,
+    struct expr_scope *out, struct tide_error *error)
 {
 	struct expr_scope scope = {0};
 	tide_err rc = TIDE_OK;
@@ -132,7 +139,8 @@ expr_scope_init(struct arena *arena, const struct json *names, const struct json
 
 /* Appends the parameters that the request has, joined by ", "; their number. */
 static uint32_t
-list_present(const struct json *request, const char *const *parameters, bool legacy_keys, char *text, size_t room)
+list_present(
+    const struct json *request, const char *const *parameters, bool legacy_keys, char *text, size_t room)
 {
 	uint32_t n = 0;
 	size_t used = 0;
@@ -145,7 +153,8 @@ list_present(const struct json *request, const char *const *parameters, bool leg
 		if (!legacy_keys && strcmp(*parameters, "KeyConditions") == 0)
 			continue;
 		if (used < room)
-			used += (size_t)snprintf(text + used, room - used, "%s%s", n > 0 ? ", " : "", *parameters);
+			used += (size_t)snprintf(
+			    text + used, room - used, "%s%s", n > 0 ? ", " : "", *parameters);
 		n++;
 	}
 	return n;
@@ -163,11 +172,13 @@ values_without_expression(const char *const *expressions, struct tide_error *err
 		if (strcmp(*expressions, "ProjectionExpression") == 0)
 			continue;
 		if (used < sizeof text)
-			used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", n > 0 ? " and " : "", *expressions);
+			used += (size_t)snprintf(
+			    text + used, sizeof text - used, "%s%s", n > 0 ? " and " : "", *expressions);
 		n++;
 	}
 	return tide_fail(error, TIDE_VALIDATION,
-	    "ExpressionAttributeValues can only be specified when using expressions: %s %s null", text, n > 1 ? "are" : "is");
+	    "ExpressionAttributeValues can only be specified when using expressions: %s %s null", text,
+	    n > 1 ? "are" : "is");
 }
 
 /* Whether the operation takes an expression that may use values, and whether the request has one. */
@@ -197,7 +208,8 @@ expr_scope_read(struct arena *arena, const struct json *request, const char *con
 
 	if (new_n > 0 && old_n > 0)
 		return tide_fail(error, TIDE_VALIDATION,
-		    "Can not use both expression and non-expression parameters in the same request: Non-expression "
+		    "Can not use both expression and non-expression parameters in the same request: "
+		    "Non-expression "
 		    "parameters: {%s} Expression parameters: {%s}",
 		    old_style, new_style);
 	if (names != NULL && new_n == 0)
@@ -247,8 +259,8 @@ struct unused_list {
 static void
 unused_append(struct unused_list *list, struct bytes placeholder)
 {
-	int wrote = snprintf(list->text + list->n, sizeof list->text - list->n, "%s%.*s", list->n > 0 ? ", " : "",
-	    (int)placeholder.n, (const char *)placeholder.at);
+	int wrote = snprintf(list->text + list->n, sizeof list->text - list->n, "%s%.*s",
+	    list->n > 0 ? ", " : "", (int)placeholder.n, (const char *)placeholder.at);
 
 	list->n += wrote > 0 ? (size_t)wrote : 0;
 	if (list->n >= sizeof list->text)
@@ -258,8 +270,8 @@ unused_append(struct unused_list *list, struct bytes placeholder)
 static tide_err
 unused_fail(const struct unused_list *list, const char *parameter, struct tide_error *error)
 {
-	return tide_fail(error, TIDE_VALIDATION, "Value provided in %s unused in expressions: keys: {%s}", parameter,
-	    list->text);
+	return tide_fail(error, TIDE_VALIDATION, "Value provided in %s unused in expressions: keys: {%s}",
+	    parameter, list->text);
 }
 
 tide_err

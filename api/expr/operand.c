@@ -8,7 +8,8 @@
 static tide_err
 type_fail(struct tide_error *error)
 {
-	return tide_fail(error, TIDE_VALIDATION, "An operand in the update expression has an incorrect data type");
+	return tide_fail(
+	    error, TIDE_VALIDATION, "An operand in the update expression has an incorrect data type");
 }
 
 static tide_err
@@ -21,7 +22,8 @@ sum(struct arena *arena, const struct value *a, const struct value *b, bool minu
 
 	if (a->type != VALUE_N || b->type != VALUE_N)
 		return type_fail(error);
-	if ((rc = number_parse(a->text, &x, error)) != TIDE_OK || (rc = number_parse(b->text, &y, error)) != TIDE_OK)
+	if ((rc = number_parse(a->text, &x, error)) != TIDE_OK ||
+	    (rc = number_parse(b->text, &y, error)) != TIDE_OK)
 		return rc;
 	rc = minus ? number_subtract(&x, &y, &result, error) : number_add(&x, &y, &result, error);
 	if (rc != TIDE_OK)
@@ -143,9 +145,8 @@ add(const struct expr_action *action, struct arena *arena, const struct value *o
 	return set_combine(arena, old, operand_value, true, result, error);
 }
 
-static tide_err
-delete(const struct expr_action *action, struct arena *arena, const struct value *old, const struct value **out,
-    struct tide_error *error)
+static tide_err delete (const struct expr_action *action, struct arena *arena, const struct value *old,
+    const struct value **out, struct tide_error *error)
 {
 	struct value *result;
 	tide_err rc;
@@ -177,5 +178,5 @@ expr_action_result(const struct expr_action *action, struct arena *arena, const 
 	old = item != NULL ? expr_path_find(action->path, item) : NULL;
 	if (action->type == EXPR_ADD)
 		return add(action, arena, old, out, error);
-	return delete(action, arena, old, out, error);
+	return delete (action, arena, old, out, error);
 }

@@ -37,8 +37,8 @@ read_text(struct expr_builder *b, struct bytes text)
 	if (text.n > EXPR_BYTES_MAX && b->kind == EXPR_UPDATE)
 		return expr_invalid(b, "Expression size has exceeded the maximum allowed size;");
 	if (text.n > EXPR_BYTES_MAX)
-		return expr_invalid(b, "Expression size has exceeded the maximum allowed size; expression size: %zu",
-		    text.n);
+		return expr_invalid(
+		    b, "Expression size has exceeded the maximum allowed size; expression size: %zu", text.n);
 	/* The copy ends with a NUL, which the lexer needs, and lives as long as the names that point into it. */
 	b->text = arena_copy(b->arena, text);
 	if (b->text.at == NULL)
@@ -133,8 +133,8 @@ expr_condition_names(const struct expr_condition *condition, const struct bytes 
 /* ---- updates ---- */
 
 tide_err
-expr_update_parse(struct arena *arena, struct bytes text, struct expr_scope *scope, const struct expr_update **out,
-    struct tide_error *error)
+expr_update_parse(struct arena *arena, struct bytes text, struct expr_scope *scope,
+    const struct expr_update **out, struct tide_error *error)
 {
 	struct expr_builder b = {.arena = arena, .kind = EXPR_UPDATE, .scope = scope, .error = error};
 	struct expr_action **sorted;
@@ -174,7 +174,8 @@ projection_new(struct expr_builder *b, struct expr_action **sorted, const struct
 		return TIDE_NOMEM;
 	projection->paths = b->actions;
 	if ((rc = expr_tree_build(b, sorted, &projection->tree)) != TIDE_OK ||
-	    (rc = expr_tree_names(b->arena, projection->tree, &projection->names, &projection->names_n)) != TIDE_OK)
+	    (rc = expr_tree_names(b->arena, projection->tree, &projection->names, &projection->names_n)) !=
+		TIDE_OK)
 		return rc;
 	*out = projection;
 	return TIDE_OK;
@@ -215,8 +216,10 @@ expr_projection_of_names(struct arena *arena, const struct bytes *names, uint32_
 	for (uint32_t i = 1; i < n; i++) {
 		if (expr_path_equal(sorted[i - 1]->path, sorted[i]->path))
 			return tide_fail(error, TIDE_VALIDATION,
-			    "One or more parameter values were invalid: Duplicate value in attribute name: %.*s",
-			    (int)sorted[i]->path->first->name.n, (const char *)sorted[i]->path->first->name.at);
+			    "One or more parameter values were invalid: Duplicate value in attribute name: "
+			    "%.*s",
+			    (int)sorted[i]->path->first->name.n,
+			    (const char *)sorted[i]->path->first->name.at);
 	}
 	return projection_new(&b, sorted, out);
 }

@@ -9,7 +9,8 @@ expr_path_find(const struct expr_path *path, const struct value *item)
 
 	for (const struct expr_step *step = path->first; step != NULL && at != NULL; step = step->next) {
 		if (step->is_index)
-			at = at->type == VALUE_L && step->index < at->list.n ? &at->list.at[step->index] : NULL;
+			at = at->type == VALUE_L && step->index < at->list.n ? &at->list.at[step->index]
+									     : NULL;
 		else
 			at = at->type == VALUE_M ? value_map_get(at, step->name) : NULL;
 	}
@@ -51,7 +52,8 @@ expr_path_format(const struct expr_path *path, char text[static EXPR_PATH_TEXT_M
 	text[0] = '[';
 	for (const struct expr_step *step = path->first; step != NULL; step = step->next) {
 		if (step->is_index)
-			wrote = snprintf(text + n, EXPR_PATH_TEXT_MAX - n, "%s[%u]", comma, (unsigned)step->index);
+			wrote = snprintf(
+			    text + n, EXPR_PATH_TEXT_MAX - n, "%s[%u]", comma, (unsigned)step->index);
 		else
 			wrote = snprintf(text + n, EXPR_PATH_TEXT_MAX - n, "%s%.*s", comma, (int)step->name.n,
 			    (const char *)step->name.at);

@@ -24,7 +24,8 @@ paths_clash(const struct expr_path *a, const struct expr_path *b)
 static int
 action_compare(const void *left, const void *right)
 {
-	const struct expr_action *a = *(struct expr_action *const *)left, *b = *(struct expr_action *const *)right;
+	const struct expr_action *a = *(struct expr_action *const *)left,
+				 *b = *(struct expr_action *const *)right;
 	const struct expr_step *x = a->path->first, *y = b->path->first;
 	int order;
 
@@ -67,7 +68,8 @@ clash_fail(struct expr_builder *b, enum clash wanted)
 			expr_path_format(x->path, one);
 			expr_path_format(y->path, two);
 			return expr_invalid(b,
-			    "Two document paths %s with each other; must remove or rewrite one of these paths; "
+			    "Two document paths %s with each other; must remove or rewrite one of these "
+			    "paths; "
 			    "path one: %s, path two: %s",
 			    wanted == CLASH_OVERLAP ? "overlap" : "conflict", one, two);
 		}
@@ -165,8 +167,8 @@ static tide_err project(const struct expr_tree *level, struct arena *arena, cons
     struct value *out, bool *found);
 
 static tide_err
-project_child(const struct expr_tree *node, struct arena *arena, const struct value *in, struct value *out,
-    bool *found)
+project_child(
+    const struct expr_tree *node, struct arena *arena, const struct value *in, struct value *out, bool *found)
 {
 	*found = false;
 	if (in == NULL)
@@ -189,7 +191,8 @@ project_map(const struct expr_tree *level, struct arena *arena, const struct val
 	if (at == NULL)
 		return TIDE_NOMEM;
 	for (; level != NULL; level = level->next) {
-		if ((rc = project_child(level, arena, value_map_get(in, level->name), &at[n].value, &found)) != TIDE_OK)
+		if ((rc = project_child(
+			 level, arena, value_map_get(in, level->name), &at[n].value, &found)) != TIDE_OK)
 			return rc;
 		if (found)
 			at[n++].name = level->name;
@@ -223,7 +226,8 @@ project_list(const struct expr_tree *level, struct arena *arena, const struct va
 
 /* Recursion is as deep as the longest path: EXPR_PATH_DEPTH_MAX. */
 static tide_err
-project(const struct expr_tree *level, struct arena *arena, const struct value *in, struct value *out, bool *found)
+project(const struct expr_tree *level, struct arena *arena, const struct value *in, struct value *out,
+    bool *found)
 {
 	tide_err rc;
 
@@ -241,7 +245,8 @@ project(const struct expr_tree *level, struct arena *arena, const struct value *
 }
 
 tide_err
-expr_tree_project(const struct expr_tree *tree, struct arena *arena, const struct value *item, struct value *out)
+expr_tree_project(
+    const struct expr_tree *tree, struct arena *arena, const struct value *item, struct value *out)
 {
 	struct value projected;
 	bool found = false;

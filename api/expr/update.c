@@ -9,7 +9,7 @@
 struct rebuild {
 	struct arena *arena;
 	const struct value **results; /* by the actions' index */
-	bool created;                 /* there was no item before */
+	bool created; /* there was no item before */
 	struct tide_error *error;
 };
 
@@ -30,7 +30,8 @@ levels(const struct value *value, uint32_t most)
 	if (value->type != VALUE_M && value->type != VALUE_L)
 		return 0;
 	for (uint32_t i = 0; i < n && most > 0 && deepest < most; i++) {
-		below = levels(value->type == VALUE_M ? &value->map.at[i].value : &value->list.at[i], most - 1);
+		below =
+		    levels(value->type == VALUE_M ? &value->map.at[i].value : &value->list.at[i], most - 1);
 		if (below > deepest)
 			deepest = below;
 	}
@@ -45,7 +46,8 @@ check_nesting(struct rebuild *r, const struct expr_action *action, const struct 
 	if (levels(value, NESTING_MAX - above) + above <= NESTING_MAX)
 		return TIDE_OK;
 	return tide_fail(r->error, TIDE_VALIDATION,
-	    "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported "
+	    "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond "
+	    "supported "
 	    "limit");
 }
 
@@ -62,14 +64,15 @@ puts_something(const struct expr_tree *node)
 	return false;
 }
 
-static tide_err rebuild_map(struct rebuild *r, const struct expr_tree *level, const struct value *old,
-    struct value *out);
-static tide_err rebuild_list(struct rebuild *r, const struct expr_tree *level, const struct value *old,
-    struct value *out);
+static tide_err rebuild_map(
+    struct rebuild *r, const struct expr_tree *level, const struct value *old, struct value *out);
+static tide_err rebuild_list(
+    struct rebuild *r, const struct expr_tree *level, const struct value *old, struct value *out);
 
 /* What is at a node afterwards; `*kept` false: nothing. */
 static tide_err
-rebuild_node(struct rebuild *r, const struct expr_tree *node, const struct value *old, struct value *out, bool *kept)
+rebuild_node(
+    struct rebuild *r, const struct expr_tree *node, const struct value *old, struct value *out, bool *kept)
 {
 	const struct value *result;
 	bool list;
@@ -113,7 +116,9 @@ rebuild_map(struct rebuild *r, const struct expr_tree *level, const struct value
 		return TIDE_NOMEM;
 	while (i < old->map.n || level != NULL) {
 		const struct member *member = i < old->map.n ? &old->map.at[i] : NULL;
-		int order = member == NULL ? 1 : level == NULL ? -1 : bytes_compare(member->name, level->name);
+		int order = member == NULL  ? 1
+			    : level == NULL ? -1
+					    : bytes_compare(member->name, level->name);
 		bool kept;
 
 		if (order < 0) {
@@ -183,7 +188,8 @@ expr_update_apply(const struct expr_update *update, struct arena *arena, const s
 	if (r.results == NULL || (after = arena_calloc(arena, sizeof *after)) == NULL)
 		return TIDE_NOMEM;
 	for (const struct expr_action *action = update->actions; action != NULL; action = action->next) {
-		if ((rc = expr_action_result(action, arena, item, &r.results[action->index], error)) != TIDE_OK)
+		if ((rc = expr_action_result(action, arena, item, &r.results[action->index], error)) !=
+		    TIDE_OK)
 			return rc;
 	}
 	if ((rc = rebuild_map(&r, update->tree, item != NULL ? item : key, after)) != TIDE_OK)
@@ -200,8 +206,8 @@ expr_update_returned(const struct expr_update *update, struct arena *arena, cons
 }
 
 tide_err
-expr_update_check_keys(const struct expr_update *update, const struct bytes *key_names, uint32_t n,
-    struct tide_error *error)
+expr_update_check_keys(
+    const struct expr_update *update, const struct bytes *key_names, uint32_t n, struct tide_error *error)
 {
 	for (const struct expr_action *action = update->actions; action != NULL; action = action->next) {
 		struct bytes name = action->path->first->name;
@@ -209,7 +215,8 @@ expr_update_check_keys(const struct expr_update *update, const struct bytes *key
 		for (uint32_t i = 0; i < n; i++) {
 			if (bytes_equal(name, key_names[i]))
 				return tide_fail(error, TIDE_VALIDATION,
-				    "One or more parameter values were invalid: Cannot update attribute %.*s. This attribute is "
+				    "One or more parameter values were invalid: Cannot update attribute "
+				    "%.*s. This attribute is "
 				    "part of the key",
 				    (int)name.n, (const char *)name.at);
 		}
