@@ -386,7 +386,8 @@ run_claim(struct step *step, struct group *group, const struct table *table, str
 
 	if (rc == TIDE_RESOURCE_IN_USE)
 		return catalog_write_status(catalog, group, table, TABLE_CREATION_FAILED, 0);
-	if (rc == TIDE_OK && (rc = group_table_state(group, table->id, REPLICA_CREATING)) == TIDE_OK)
+	if (rc == TIDE_OK && (rc = group_table_state(group, table->id, REPLICA_CREATING)) == TIDE_OK &&
+	    (rc = group_table_shared(group, table->id, true)) == TIDE_OK)
 		rc = catalog_write_status(catalog, group, table, TABLE_CREATING, 0);
 	return rc;
 }

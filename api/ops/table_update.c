@@ -295,6 +295,8 @@ apply_create(struct region *region, struct group *group, struct table *table,
 		rc = catalog_write_stream(group, table);
 	else
 		rc = catalog_write_global(region->catalog, group, table);
+	if (rc == TIDE_OK)
+		rc = group_table_shared(group, table->id, true);
 	return rc == TIDE_OK ? catalog_write_wanted(group, table, target, true) : rc;
 }
 

@@ -158,7 +158,7 @@ build_status(struct replica *r, const struct value *v)
 
 /*
  * Of all removals the latest is void: were every replica to go, the data would go with them although nobody deleted the
- * table. A replica that its region refused holds nothing and does not count.
+ * table. A replica that its region refused, or never took on, holds nothing and keeps nothing from being lost.
  */
 static void
 void_last_removal(struct table *table, const struct facts *facts)
@@ -172,7 +172,7 @@ void_last_removal(struct table *table, const struct facts *facts)
 
 		if (r->wanted && r->status != TABLE_CREATION_FAILED)
 			return;
-		if (f != NULL && !r->wanted && (last == NULL || version_compare(f->version, latest) > 0)) {
+		if (f != NULL && !r->wanted && r->claimed && (last == NULL || version_compare(f->version, latest) > 0)) {
 			last = r;
 			latest = f->version;
 		}
