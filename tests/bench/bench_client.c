@@ -14,7 +14,7 @@ static const char *
 pool(void)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ..";
-	static char text[POOL_BYTES + 64];
+	static char text[POOL_BYTES + BENCH_ITEM_BYTES];
 	uint64_t random = 88172645463325252u;
 
 	for (size_t i = 0; text[sizeof text - 1] == '\0' && i < sizeof text; i++) {
