@@ -266,9 +266,9 @@ second_eval(const struct expr_node *node, const int item[4])
 
 	switch (node->op) {
 	case EXPR_OP_AND:
-		return second_eval(x, item) & second_eval(y, item);
+		return second_eval(x, item) && second_eval(y, item);
 	case EXPR_OP_OR:
-		return second_eval(x, item) | second_eval(y, item);
+		return second_eval(x, item) || second_eval(y, item);
 	case EXPR_OP_NOT:
 		return !second_eval(x, item);
 	case EXPR_OP_BETWEEN:
