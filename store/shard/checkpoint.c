@@ -124,6 +124,10 @@ shard_checkpoint(struct shard *shard, struct tide_error *error)
 		forget_older(shard->dir);
 		pthread_mutex_lock(&shard->lock);
 		shard->bytes_at_checkpoint = bytes;
+		if (seq != shard->checkpoint_seqs[0]) {
+			shard->checkpoint_seqs[1] = shard->checkpoint_seqs[0];
+			shard->checkpoint_seqs[0] = seq;
+		}
 		pthread_mutex_unlock(&shard->lock);
 		log_debug("CHECKPOINT", "seq=%" PRIu64 " bytes=%zu", seq, content.n);
 	}

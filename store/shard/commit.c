@@ -222,8 +222,12 @@ group_commit(struct group *group, struct tide_error *error)
 		rc = TIDE_UNKNOWN;
 	}
 	if (rc == TIDE_OK) {
+		struct tide_error why;
+
 		take_told(group);
 		tell_observers(group);
+		if (group->trim_below != 0 && journal_trim(shard->journal, group->trim_below, &why) != TIDE_OK)
+			log_warn("JOURNAL-TRIM", "why=\"%s\"", why.message);
 	}
 	group__fini(group);
 	return rc;

@@ -192,6 +192,8 @@ note_state(struct fold *fold, struct table_fold *table, const struct note *note)
 	if (note->state == REPLICA_ACTIVE && table->state == REPLICA_CATCHUP) {
 		/* Records below were loaded, or came in after later ones of other tables: not in origin order here. */
 		rc = vector_copy(&table->floor, &fold->position);
+		if (rc == TIDE_OK)
+			rc = vector_set(&table->floor, fold->id, (struct mark){0}); /* our own are all in order */
 		vector_fini(&table->position);
 	}
 	if (rc == TIDE_OK)
@@ -274,6 +276,8 @@ fold_note(struct fold *fold, const struct note *note)
 			table->bytes -= note->number;
 		}
 		return TIDE_OK;
+	case NOTE_FLOOR:
+		return vector_raise(&table->floor, note->origin, (struct mark){note->number, note->clock});
 	}
 	return TIDE_OK; /* of a later version: nothing we know */
 }

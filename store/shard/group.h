@@ -128,6 +128,12 @@ tide_err group_load_restart(struct group *group, uint64_t table);
 /** CATCHUP tables that stand at the region's cut become ACTIVE. True in `*changed` when any did. */
 tide_err group_align(struct group *group, bool *changed);
 
+/**
+ * Let journal segments go that recovery, streams (`retention_ms`) and every member region are done with, once the group is on disk.
+ * `*below`: the journal keeps everything from this sequence on.
+ */
+tide_err group_trim(struct group *group, uint64_t retention_ms, uint64_t *below);
+
 /** Drop up to `max` tombstones (and expired conflict entries) that the rule allows to drop, resuming a walk over the tables. */
 tide_err group_collect(struct group *group, uint32_t max, uint32_t *collected);
 

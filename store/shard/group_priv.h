@@ -37,6 +37,7 @@ struct group {
 	uint32_t n_told;
 	uint64_t *cleared; /* tables whose items go once the group is on disk */
 	uint32_t n_cleared;
+	uint64_t trim_below; /* journal segments below go once the group is on disk; 0: none */
 	struct {
 		uint8_t region;
 		struct hlc clock;

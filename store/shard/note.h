@@ -14,6 +14,7 @@ enum note_kind {
 	NOTE_CLOCK = 4,   /* the clock is durable up to here */
 	NOTE_LOAD = 5,    /* a bootstrap moved its cursor, ended, or starts over */
 	NOTE_COLLECT = 6, /* a tombstone, or an expired conflict entry, left the store */
+	NOTE_FLOOR = 7,   /* the journal no longer answers for a table's records of an origin up to here */
 };
 
 enum load_step { LOAD_PIECE, LOAD_DONE, LOAD_RESTART };
@@ -25,9 +26,9 @@ struct note {
 	bool flag;                    /* SHARED: shared; MEMBER: lost; COLLECT: it was a live entry */
 	uint8_t region;               /* MEMBER; LOAD: the source */
 	uint16_t incarnation;         /* MEMBER */
-	uint64_t number;              /* MEMBER: nonce; LOAD: snapshot; COLLECT: bytes that go */
-	struct hlc clock;             /* CLOCK; COLLECT: the version's */
-	struct jid origin;            /* COLLECT: the version's */
+	uint64_t number;              /* MEMBER: nonce; LOAD: snapshot; COLLECT: bytes that go; FLOOR: sequence */
+	struct hlc clock;             /* CLOCK; COLLECT: the version's; FLOOR: the mark's */
+	struct jid origin;            /* COLLECT: the version's; FLOOR */
 	enum load_step step;          /* LOAD */
 	struct bytes key;             /* LOAD: cursor; COLLECT: key */
 	uint64_t count, expected;     /* LOAD: items in this piece; items in all */

@@ -161,6 +161,7 @@ shard__recover(struct shard *shard, struct tide_error *error)
 	if (rc == TIDE_OK) {
 		fold_fini(&shard->live);
 		shard->live = checkpoint;
+		shard->checkpoint_seqs[0] = checkpoint.last_seq; /* the older one's is not known: nothing is trimmed by it */
 	} else if (rc != TIDE_NOTFOUND && rc != TIDE_CORRUPT)
 		return rc;
 	/* Without a checkpoint the whole journal is replayed, if it is still there. */

@@ -10,6 +10,7 @@
 
 #define OBSERVERS_MAX 4
 #define RETIRED_MAX 4
+#define TRIM_LEAST 1024 /* sequences: trimming for less is not worth its notes */
 
 /* What a region last told about its replicas, when we had its whole journal. Volatile. */
 struct told {
@@ -32,6 +33,7 @@ struct shard {
 	bool counted[REGION_NUMBER_MAX + 1];
 	uint64_t applied;
 	uint64_t bytes_at_checkpoint;
+	uint64_t checkpoint_seqs[2]; /* the newest two on disk */
 	pthread_mutex_t checkpoint_lock; /* one checkpoint at a time */
 
 	/* The committer's own. */

@@ -47,27 +47,23 @@ check_table(const struct shard *shard, struct jid origin, const struct ship_tabl
 {
 	const struct table_fold *table = fold_table(&shard->live, wanted->table);
 
+	/* Our own records are in our journal, whatever became of our replica, down to what was trimmed. */
 	if (jid_same(origin, shard->live.id))
-		return TIDE_OK; /* our own records are in our journal whatever became of our replica */
+		return table != NULL && wanted->after < vector_get(&table->floor, origin).seq ? TIDE_NOTFOUND : TIDE_OK;
 	/* A relay without the table would pass over its records, and the receiver's history would have holes. */
 	if (table == NULL || (table->state != REPLICA_ACTIVE && table->state != REPLICA_LEAVING))
 		return TIDE_NOTFOUND;
 	return wanted->after < vector_get(&table->floor, origin).seq ? TIDE_NOTFOUND : TIDE_OK;
 }
 
-static tide_err
-find_start(struct ship *ship, uint64_t from, uint64_t *start)
+/* What is below the journal's first sequence is below the floors too, which were asked already. */
+static uint64_t
+find_start(const struct ship *ship, uint64_t from)
 {
 	uint64_t first = journal_first_seq(ship->journal);
+	uint64_t start = ship->own ? from + 1 : journal_seek_origin(ship->journal, ship->origin, from);
 
-	if (ship->own) {
-		*start = from + 1;
-		return from + 1 < first ? TIDE_NOTFOUND : TIDE_OK;
-	}
-	*start = journal_seek_origin(ship->journal, ship->origin, from);
-	if (*start < first)
-		*start = first;
-	return TIDE_OK;
+	return start < first ? first : start;
 }
 
 tide_err
@@ -100,9 +96,8 @@ ship_open(struct shard *shard, struct jid origin, const struct ship_table *table
 			*floor_table = tables[ship->n].table;
 	}
 	pthread_mutex_unlock(&shard->lock);
-	if (rc == TIDE_OK && (rc = find_start(ship, from, &start)) != TIDE_OK && floor_table != NULL)
-		*floor_table = n > 0 ? tables[0].table : 0;
 	if (rc == TIDE_OK) {
+		start = find_start(ship, from);
 		ship->upto.seq = from;
 		ship->passed = start - 1;
 		rc = journal_reader_open(ship->journal, start, &ship->reader, &error);

@@ -229,6 +229,49 @@ tombstones_go_when_everybody_is_past_them(void **state)
 }
 
 static void
+segments_go_when_everybody_has_them(void **state)
+{
+	struct tide_error error = {0};
+	struct world world;
+	uint64_t below = 0;
+	char key[16];
+
+	(void)state;
+	world_open(&world, 3, "leveldb");
+	world_table(&world, USER_TABLE);
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 2000; i++) {
+			snprintf(key, sizeof key, "k%d", i);
+			put(&world, 1, key, "a value that fills segments, so that some are sealed and may go");
+		}
+		assert_int_equal(shard_checkpoint(world.shard[1], &error), TIDE_OK);
+	}
+	world.now_ms += 100000;
+	for (int round = 0; round < 2; round++) {
+		struct group *group = group_open(world.shard[1]);
+
+		assert_int_equal(group_trim(group, 1000, &below), TIDE_OK);
+		assert_int_equal(group_commit(group, &error), TIDE_OK);
+		if (round == 0) {
+			assert_int_equal(journal_first_seq(shard_journal(world.shard[1])), 1); /* nobody has told yet */
+			settle(&world);
+		}
+	}
+	assert_true(journal_first_seq(shard_journal(world.shard[1])) > 1);
+	put(&world, 1, "after", "1");
+	settle(&world);
+	assert_converged(&world, USER_TABLE);
+	region_stop(&world, 1, false);
+	region_start(&world, 1);
+	assert_string_equal(get(&world, 2, "after"), "1");
+	/* A replica that starts from nothing has to load a snapshot. */
+	set_state(&world, 3, USER_TABLE, REPLICA_ABSENT);
+	set_state(&world, 3, USER_TABLE, REPLICA_ACTIVE);
+	assert_int_equal(pull(&world, 3, 1, 1), TIDE_NOTFOUND);
+	world_close(&world);
+}
+
+static void
 a_reborn_region_takes_a_new_incarnation_and_gets_everything_back(void **state)
 {
 	struct tide_error error = {0};
@@ -330,6 +373,7 @@ main(void)
 	    cmocka_unit_test(a_restart_between_pulls_loses_and_repeats_nothing),
 	    cmocka_unit_test(a_new_replica_loads_resumes_and_becomes_readable),
 	    cmocka_unit_test(tombstones_go_when_everybody_is_past_them),
+	    cmocka_unit_test(segments_go_when_everybody_has_them),
 	    cmocka_unit_test(a_reborn_region_takes_a_new_incarnation_and_gets_everything_back),
 	    cmocka_unit_test(random_worlds_converge),
 	};
