@@ -44,6 +44,7 @@ add_config(struct places *places, const char *path, struct tide_error *error)
 		place.number = config->number;
 		snprintf(place.url, sizeof place.url, "http://%s:%u", host, config->http.port);
 		snprintf(place.endpoint, sizeof place.endpoint, "%s", config->replication.endpoint);
+		snprintf(place.data, sizeof place.data, "%s", config->data);
 		rc = add(places, &place, error);
 	}
 	free(config);

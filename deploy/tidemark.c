@@ -16,6 +16,7 @@ static const struct command commands[] = {
 	command_conflicts},
     {"lag", "PLACES --table T [--samples N] [--json]",
 	"measure replication lag per link, by writing and reading", command_lag},
+    {"check", "DIR...", "verify folders of stopped regions: journal, store, totals", command_check},
     {"call", "PLACE OPERATION [JSON] [--get PATH]", "one DynamoDB request, signed", command_call},
 };
 #define N_COMMANDS (sizeof commands / sizeof *commands)

@@ -61,7 +61,9 @@ class Link:
                     chosen.register(sock, events)
 
         def drop(sock):
-            other = pairs.pop(sock, None)
+            if sock not in pairs:
+                return  # gone with its other side
+            other = pairs.pop(sock)
             for end in (sock, other):
                 if end is None:
                     continue
