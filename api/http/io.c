@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,15 +52,17 @@ answered(struct conn *conn)
 		conn->answered_at_once = true;
 		return;
 	}
+	atomic_fetch_add_explicit(&io->posting, 1, memory_order_relaxed);
 	head = atomic_load_explicit(&io->answered, memory_order_relaxed);
 	do {
 		c->next_answered = head;
 	} while (!atomic_compare_exchange_weak(&io->answered, &head, c));
-	/* From here on the connection may be gone. */
+	/* From here on the connection may be gone, and but for `posting` the thread too. */
 	if (io_self != io && atomic_exchange(&io->asleep, false)) {
 		atomic_fetch_add_explicit(&io->shared->wakeups, 1, memory_order_relaxed);
 		io_wake(io);
 	}
+	atomic_fetch_sub_explicit(&io->posting, 1, memory_order_release);
 }
 
 static void
@@ -339,6 +342,9 @@ io_join(struct io *io)
 		return true;
 	pthread_join(io->thread, NULL);
 	io->started = false;
+	/* Whoever gave the last answer is a few instructions from done with this thread. */
+	while (atomic_load_explicit(&io->posting, memory_order_acquire) > 0)
+		sched_yield();
 	return !io->stuck;
 }
 

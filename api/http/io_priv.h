@@ -35,6 +35,7 @@ struct io {
 
 	/* Written by other threads. */
 	_Alignas(64) _Atomic(struct io_conn *) answered;
+	_Atomic uint32_t posting; /* threads that are giving an answer right now */
 	_Atomic bool asleep; /* in epoll or about to be: an answer must write wake_fd */
 };
 
