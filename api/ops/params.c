@@ -15,18 +15,23 @@ struct path {
 };
 
 static void
-path_push(struct path *path, const char *name, size_t n)
+path_step(struct path *path, const char *name, size_t n)
 {
-	size_t start = path->n;
 	int room = (int)(sizeof path->text - path->n);
 	int added = snprintf(path->text + path->n, (size_t)room, "%s%.*s", path->n == 0 ? "" : ".",
 	    (int)(n > 255 ? 255 : n), name);
 
 	path->n = added >= room ? sizeof path->text - 1 : path->n + (size_t)added;
-	/* Paths begin with a small letter where the parameter begins with a capital. */
-	if (start < path->n && path->text[start] == '.')
-		start++;
-	if (path->text[start] >= 'A' && path->text[start] <= 'Z')
+}
+
+/* A parameter begins with a small letter in a path. */
+static void
+path_push(struct path *path, const char *name, size_t n)
+{
+	size_t start = path->n == 0 ? 0 : path->n + 1;
+
+	path_step(path, name, n);
+	if (start < path->n && path->text[start] >= 'A' && path->text[start] <= 'Z')
 		path->text[start] = (char)(path->text[start] - 'A' + 'a');
 }
 
@@ -364,7 +369,7 @@ check_constraints(const struct param *p, const struct json *json, struct path *p
 	case PARAM_MAP:
 		check_bounds(p, json, path, json->object.n, "length", violations);
 		for (uint32_t i = 0; p->members != NULL && depth < DEPTH_MAX && i < json->object.n; i++) {
-			path_push(path, (const char *)json->object.at[i].name.at, json->object.at[i].name.n);
+			path_step(path, (const char *)json->object.at[i].name.at, json->object.at[i].name.n);
 			path_push(path, "member", 6);
 			if (json->object.at[i].value.type != JSON_NULL)
 				check_constraints(

@@ -172,7 +172,8 @@ void_last_removal(struct table *table, const struct facts *facts)
 
 		if (r->wanted && r->status != TABLE_CREATION_FAILED)
 			return;
-		if (f != NULL && !r->wanted && r->claimed && (last == NULL || version_compare(f->version, latest) > 0)) {
+		if (f != NULL && !r->wanted && r->claimed &&
+		    (last == NULL || version_compare(f->version, latest) > 0)) {
 			last = r;
 			latest = f->version;
 		}

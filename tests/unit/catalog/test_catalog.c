@@ -29,7 +29,8 @@ open_catalog(struct story *s, unsigned region)
 		snprintf(regions[n].name, sizeof regions[n].name, "%s", names[r]);
 		regions[n++].number = (uint8_t)r;
 	}
-	assert_int_equal(catalog_open(s->world.shard[region], regions, n, &s->catalog[region], &error), TIDE_OK);
+	assert_int_equal(
+	    catalog_open(s->world.shard[region], regions, n, &s->catalog[region], &error), TIDE_OK);
 }
 
 static int
@@ -94,7 +95,8 @@ create(struct story *s, unsigned region, uint64_t id, const char *name)
 	return rc;
 }
 
-typedef tide_err (*change_fn)(struct catalog *catalog, struct group *group, const struct table *table, const char *arg);
+typedef tide_err (*change_fn)(
+    struct catalog *catalog, struct group *group, const struct table *table, const char *arg);
 
 static void
 change(struct story *s, unsigned region, uint64_t id, change_fn fn, const char *arg)
@@ -181,8 +183,8 @@ replicas(struct story *s, unsigned region, uint64_t id)
 	if (t == NULL)
 		return "none";
 	for (uint32_t i = 0; i < t->n_replicas; i++)
-		snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s:%s", i == 0 ? "" : " ", t->replicas[i].region,
-		    table_status_name(t->replicas[i].status));
+		snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s:%s", i == 0 ? "" : " ",
+		    t->replicas[i].region, table_status_name(t->replicas[i].status));
 	table_release(t);
 	return text;
 }
