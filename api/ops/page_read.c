@@ -75,6 +75,18 @@ page_read_table(struct page_read *read, struct tide_error *error)
 
 #define BAD_START "The provided starting key is invalid: "
 
+/* A value that is none: the service says that the key is invalid, except where it counts elements or digits. */
+static tide_err
+bad_value(const struct tide_error *why, struct tide_error *error)
+{
+	bool plain = strstr(why->message, "contains duplicates") != NULL ||
+		     strstr(why->message, "number set") != NULL ||
+		     (strncmp(why->message, "Supplied AttributeValue", 23) != 0 &&
+			 strncmp(why->message, "One or more parameter values", 28) != 0);
+
+	return tide_fail(error, why->code, "%s%s", plain ? "" : BAD_START, why->message);
+}
+
 tide_err
 page_read_start(struct page_read *read, bool *present, struct value *value, struct item_key *key,
     struct tide_error *error)
@@ -87,12 +99,12 @@ page_read_start(struct page_read *read, bool *present, struct value *value, stru
 	*present = start != NULL;
 	if (start == NULL)
 		return TIDE_OK;
-	if ((rc = json_to_item(&request->arena, start, value, error)) != TIDE_OK)
-		return rc;
+	if (json_to_item(&request->arena, start, value, &why) != TIDE_OK)
+		return bad_value(&why, error);
 	rc = item_key_of_key(&request->arena, read->table, value, key, &why);
-	if (rc == TIDE_VALIDATION)
-		return tide_fail(error, rc, BAD_START "%s", why.message);
-	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
+	if (rc == TIDE_OK)
+		return TIDE_OK;
+	return tide_fail(error, rc, "%s%s", rc == TIDE_VALIDATION ? BAD_START : "", why.message);
 }
 
 /* --- the page --- */

@@ -20,6 +20,9 @@ void fake_region_stop(void);
  */
 const char *fake_call(void (*handle)(struct request *request), const char *body);
 
+/** The same for any bytes; NULL when they are no JSON. */
+const char *fake_call_bytes(void (*handle)(struct request *request), struct bytes body);
+
 /** Answers of region_may_write from now on. */
 void fake_may_write(bool may);
 
