@@ -15,7 +15,7 @@ from dynamo import Dynamo, DynamoError
 from link import Link
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("TIDEMARK_BUILD") or ROOT / "build" / "release")
+BUILD = pathlib.Path(os.environ.get("TIDEMARK_BIN") or ROOT / "build" / "release")
 NAMES = ["us-east-1", "eu-west-1", "ap-southeast-1", "sa-east-1", "af-south-1"]
 PROGRAMS = {"api": BUILD / "api" / "tidemark-api", "replicator": BUILD / "replicator" / "tidemark-replicator"}
 COMMAND = BUILD / "deploy" / "tidemark"

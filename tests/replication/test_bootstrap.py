@@ -21,15 +21,15 @@ def fill(region, table, items):
 def test_a_replica_added_under_load_resumes_after_kill_9_and_ends_identical(cluster, sizes):
     items = sizes(200_000, 2_000_000)
     old, new = cluster.regions[:2], cluster[2]
-    cluster.create_table("t", old)
-    fill(old[0], "t", items)
+    cluster.create_table("orders", old)
+    fill(old[0], "orders", items)
     cluster.wait_converged(120)
-    load = Load(cluster, "t", writes=20_000, keys=1_000, seed=5, regions=old)
+    load = Load(cluster, "orders", writes=20_000, keys=1_000, seed=5, regions=old)
     try:
-        cluster.add_replica("t", old[0], new)
+        cluster.add_replica("orders", old[0], new)
 
         def half_way():
-            replicas = old[0].client().call("DescribeTable", TableName="t")["Table"].get("Replicas", [])
+            replicas = old[0].client().call("DescribeTable", TableName="orders")["Table"].get("Replicas", [])
             mine = [one for one in replicas if one["RegionName"] == new.name]
             assert not mine or mine[0]["ReplicaStatus"] != "ACTIVE", "too fast to be killed half-way: use more items"
             return new.log_lines("replicator", "REPL-BOOT") and loaded(cluster, new) > items // 20
@@ -38,7 +38,7 @@ def test_a_replica_added_under_load_resumes_after_kill_9_and_ends_identical(clus
         before = len(new.log_lines("replicator", "REPL-BOOT"))
         new.kill("replicator")
         new.start("replicator")
-        cluster.wait_active("t", new, 300)
+        cluster.wait_active("orders", new, 300)
         records = load.wait()
     finally:
         load.kill()
@@ -46,8 +46,8 @@ def test_a_replica_added_under_load_resumes_after_kill_9_and_ends_identical(clus
     assert resumed, "the replicator says nothing of the bootstrap after its restart"
     assert "resumed=true" in resumed[0], resumed[0]
     cluster.wait_converged(120)
-    conflicts = cluster.assert_identical("t")
-    scanned = cluster[2].client().scan("t")
+    conflicts = cluster.assert_identical("orders")
+    scanned = cluster[2].client().scan("orders")
     assert sum(1 for item in scanned if item["id"]["S"].startswith("item ")) == items
     account(records, [item for item in scanned if not item["id"]["S"].startswith("item ")], conflicts)
     cluster.stop_and_check()
@@ -61,8 +61,8 @@ def loaded(cluster, region):
 
 
 def test_a_lost_folder_comes_back_as_a_new_incarnation_with_everything(cluster):
-    cluster.create_table("t")
-    load = Load(cluster, "t", writes=3_000, keys=300, seed=7)
+    cluster.create_table("orders")
+    load = Load(cluster, "orders", writes=3_000, keys=300, seed=7)
     try:
         records = load.wait()
     finally:
@@ -72,24 +72,24 @@ def test_a_lost_folder_comes_back_as_a_new_incarnation_with_everything(cluster):
     lost.stop()
     lose_folder(lost)
     # Its peers go on, and the folder that comes back must get this too.
-    cluster[0].client().call("PutItem", TableName="t", Item={"id": {"S": "meanwhile"}, "token": {"S": "meanwhile"}})
+    cluster[0].client().call("PutItem", TableName="orders", Item={"id": {"S": "meanwhile"}, "token": {"S": "meanwhile"}})
     lost.start()
-    cluster.wait_active("t", lost, 120)
+    cluster.wait_active("orders", lost, 120)
     cluster.wait_converged(60)
-    conflicts = cluster.assert_identical("t")
-    items = lost.client().scan("t")
+    conflicts = cluster.assert_identical("orders")
+    items = lost.client().scan("orders")
     account(records, [item for item in items if item["id"]["S"] != "meanwhile"], conflicts)
     assert any(item["id"]["S"] == "meanwhile" for item in items)
     # And it is a region like any other again.
     deadline = time.monotonic() + 30
     while True:
         try:
-            lost.client().call("PutItem", TableName="t", Item={"id": {"S": "again"}, "token": {"S": "again"}})
+            lost.client().call("PutItem", TableName="orders", Item={"id": {"S": "again"}, "token": {"S": "again"}})
             break
         except Exception:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
     cluster.wait_converged(60)
-    cluster.assert_identical("t")
+    cluster.assert_identical("orders")
     cluster.stop_and_check()

@@ -44,8 +44,8 @@ def one_fault(cluster, chance):
 def test_kill_9_and_cuts_lose_nothing(tmp_path, seed):
     chance = random.Random(seed)
     with Cluster(tmp_path) as cluster:
-        cluster.create_table("t")
-        load = Load(cluster, "t", writes=6_000 if not LONG else 60_000, keys=300, seed=seed, seconds=120)
+        cluster.create_table("orders")
+        load = Load(cluster, "orders", writes=6_000 if not LONG else 60_000, keys=300, seed=seed, seconds=120)
         try:
             # One region is away for a longer while; the rest of the faults meet the others, and it, as they come.
             away = chance.choice(cluster.regions)
@@ -61,25 +61,25 @@ def test_kill_9_and_cuts_lose_nothing(tmp_path, seed):
         finally:
             load.kill()
         cluster.wait_converged(90)
-        conflicts = cluster.assert_identical("t")
-        account(records, cluster[0].client().scan("t"), conflicts)
+        conflicts = cluster.assert_identical("orders")
+        account(records, cluster[0].client().scan("orders"), conflicts)
         cluster.stop_and_check()
 
 
 def test_a_region_that_was_away_gets_everything_and_gives_everything(tmp_path):
     with Cluster(tmp_path) as cluster:
-        cluster.create_table("t")
+        cluster.create_table("orders")
         cluster.isolate(cluster[2])
-        load = Load(cluster, "t", writes=9_000, keys=500, seed=99)
+        load = Load(cluster, "orders", writes=9_000, keys=500, seed=99)
         try:
             records = load.wait()
         finally:
             load.kill()
         # What was acknowledged there is there, whatever the network does.
-        assert cluster[2].client().scan("t")
+        assert cluster[2].client().scan("orders")
         cluster.rejoin(cluster[2])
         cluster.wait_converged(60)
-        conflicts = cluster.assert_identical("t")
+        conflicts = cluster.assert_identical("orders")
         assert conflicts
-        account(records, cluster[0].client().scan("t"), conflicts)
+        account(records, cluster[0].client().scan("orders"), conflicts)
         cluster.stop_and_check()
