@@ -9,7 +9,7 @@
  * Checks. `paranoid_checks` makes compactions verify checksums, without which a damaged block would be copied
  * with a fresh checksum; reads verify too. It also makes an open fail on a damaged log, where our contract wants
  * the opposite: the logs hold only what came after the last barrier, any part of which may be gone after a power cut, and
- * which the journal brings back. So when an open fails as damaged, the logs are removed and the open is tried once more.
+ * which the journal brings back. So when an open fails as damaged, it is tried once more without the logs.
  * Damage elsewhere (manifest, tables) is TIDE_CORRUPT; `leveldb_repair_db` is not used, as it can bring back what
  * a compaction had dropped.
  */
@@ -145,29 +145,35 @@ check_dir(const char *dir, bool create, struct tide_error *error)
 	return TIDE_OK;
 }
 
-/* Remove the logs; false when there were none with anything in them. */
+enum logs { LOGS_ASIDE, LOGS_BACK, LOGS_REMOVE };
+
+/* Move the logs aside, bring them back, or remove those aside. False when there was none to do it to. */
 static bool
-drop_logs(const char *dir)
+handle_logs(const char *dir, enum logs what)
 {
-	char path[PATH_MAX];
+	static const char aside[] = ".aside";
+	const char *suffix = what == LOGS_ASIDE ? ".log" : ".log.aside";
+	char path[PATH_MAX], other[PATH_MAX];
 	struct dirent *entry;
-	struct stat st;
-	bool dropped = false;
+	bool done = false;
 	DIR *d = opendir(dir);
 
 	while (d != NULL && (entry = readdir(d)) != NULL) {
-		if (!has_suffix(entry->d_name, ".log") ||
-		    (size_t)snprintf(path, sizeof path, "%s/%s", dir, entry->d_name) >= sizeof path)
+		if (!has_suffix(entry->d_name, suffix) || (size_t)snprintf(path, sizeof path, "%s/%s", dir,
+							      entry->d_name) >= sizeof path - sizeof aside)
 			continue;
-		if (stat(path, &st) != 0 || st.st_size == 0 || unlink(path) != 0)
-			continue;
-		log_warn("KV-LOG-DROPPED", "path=%s bytes=%lld why=\"damaged after the last barrier\"", path,
-		    (long long)st.st_size);
-		dropped = true;
+		memcpy(other, path, strlen(path) + 1);
+		if (what == LOGS_ASIDE)
+			memcpy(other + strlen(path), aside, sizeof aside);
+		else
+			other[strlen(path) - strlen(aside)] = 0;
+		done |= (what == LOGS_REMOVE ? unlink(path) : rename(path, other)) == 0;
+		if (what == LOGS_REMOVE)
+			log_warn("KV-LOG-DROPPED", "path=%s why=\"damaged after the last barrier\"", other);
 	}
 	if (d != NULL)
 		closedir(d);
-	return dropped;
+	return done;
 }
 
 static tide_err
@@ -177,10 +183,12 @@ open_db(struct level *level, struct tide_error *error)
 	tide_err rc;
 
 	level->db = leveldb_open(level->options, level->dir, &why);
-	if (why != NULL && classify(why) == TIDE_CORRUPT && drop_logs(level->dir)) {
+	if (why != NULL && classify(why) == TIDE_CORRUPT && handle_logs(level->dir, LOGS_ASIDE)) {
 		leveldb_free(why);
 		why = NULL;
 		level->db = leveldb_open(level->options, level->dir, &why);
+		/* If that did not help, the damage is elsewhere: leave all as it was found. */
+		handle_logs(level->dir, why == NULL ? LOGS_REMOVE : LOGS_BACK);
 	}
 	if (why == NULL)
 		return TIDE_OK;

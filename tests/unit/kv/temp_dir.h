@@ -14,9 +14,11 @@ temp_dir_make(char dir[TEMP_DIR_MAX])
 {
 	const char *base = getenv("TMPDIR");
 
-	snprintf(dir, TEMP_DIR_MAX, "%s/tidemark-test-XXXXXX", base != NULL ? base : "/tmp");
-	if (mkdtemp(dir) == NULL) {
-		perror(dir);
+	if (dir == NULL ||
+	    snprintf(dir, TEMP_DIR_MAX, "%s/tidemark-test-XXXXXX", base != NULL ? base : "/tmp") >=
+		TEMP_DIR_MAX ||
+	    mkdtemp(dir) == NULL) {
+		perror("temp_dir_make");
 		abort();
 	}
 }
