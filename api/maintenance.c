@@ -15,6 +15,7 @@
 #define COLLECT_MAX 1000 /* per group: the committer must not stall */
 #define COLLECT_GROUPS_MAX 20
 #define CHECKPOINT_RETRY_MS 30000
+#define TRIM_EVERY_MS 60000
 #define COMPLAIN_EVERY_MS 60000
 
 /* A kind of step that fails is named once a minute, not every second. */
@@ -27,8 +28,8 @@ struct maintenance {
 	struct region *region;
 	pthread_t thread;
 	atomic_bool stopping;
-	uint64_t collect_ms, checkpoint_ms; /* not before */
-	struct complaint membership, align, collect, checkpoint;
+	uint64_t collect_ms, trim_ms, checkpoint_ms; /* not before */
+	struct complaint membership, align, collect, trim, checkpoint;
 };
 
 static uint64_t
@@ -70,6 +71,32 @@ collect_run(struct commit_op *op, struct group *group, struct tide_error *error)
 	tide_err rc = group_collect(group, COLLECT_MAX, call->arg);
 
 	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
+}
+
+struct trim {
+	uint64_t retention_ms, below;
+};
+
+static tide_err
+trim_run(struct commit_op *op, struct group *group, struct tide_error *error)
+{
+	struct trim *trim = ((struct commit_call *)op)->arg;
+	tide_err rc = group_trim(group, trim->retention_ms, &trim->below);
+
+	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
+}
+
+static void
+trim_journal(struct maintenance *m)
+{
+	struct trim trim = {.retention_ms = (uint64_t)m->region->config.journal.retention_hours * 3600000};
+	uint64_t first = journal_first_seq(shard_journal(m->region->shard));
+	struct tide_error error;
+
+	if (committer_call(m->region->committer, trim_run, &trim, &error) != TIDE_OK)
+		complain(&m->trim, &error);
+	else if (trim.below > first)
+		log_info("JOURNAL-TRIM", "first=%llu was=%llu", (unsigned long long)trim.below, (unsigned long long)first);
 }
 
 static void
@@ -118,6 +145,10 @@ turn(struct maintenance *m)
 		collect(m);
 		m->collect_ms = now_ms() + COLLECT_EVERY_MS;
 	}
+	if (now_ms() >= m->trim_ms) {
+		trim_journal(m);
+		m->trim_ms = now_ms() + TRIM_EVERY_MS;
+	}
 }
 
 static void *
@@ -149,7 +180,9 @@ maintenance_start(struct region *region, struct maintenance **out, struct tide_e
 	m->align.what = "align";
 	m->collect.what = "collect";
 	m->checkpoint.what = "checkpoint";
+	m->trim.what = "trim";
 	m->collect_ms = now_ms() + COLLECT_EVERY_MS;
+	m->trim_ms = now_ms() + TRIM_EVERY_MS;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	failed = pthread_create(&m->thread, NULL, run, m);

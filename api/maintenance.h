@@ -4,6 +4,7 @@
  *     every second, or when membership is poked   a step of membership; replicas that stand at the region's cut become ACTIVE
  *     when the journal has grown enough           a checkpoint
  *     every ten seconds                           tombstones and expired conflict entries that may go
+ *     every minute                                journal segments that nobody needs any more
  *
  * It writes only through the committer. A failing step is logged and tried again at the next turn.
  */
