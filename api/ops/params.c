@@ -17,11 +17,17 @@ struct path {
 static void
 path_step(struct path *path, const char *name, size_t n)
 {
-	int room = (int)(sizeof path->text - path->n);
-	int added = snprintf(path->text + path->n, (size_t)room, "%s%.*s", path->n == 0 ? "" : ".",
-	    (int)(n > 255 ? 255 : n), name);
+	size_t room = sizeof path->text - 1 - path->n;
 
-	path->n = added >= room ? sizeof path->text - 1 : path->n + (size_t)added;
+	if (path->n > 0 && room > 0) {
+		path->text[path->n++] = '.';
+		room--;
+	}
+	if (n > room)
+		n = room;
+	memcpy(path->text + path->n, name, n);
+	path->n += n;
+	path->text[path->n] = '\0';
 }
 
 /* A parameter begins with a small letter in a path. */

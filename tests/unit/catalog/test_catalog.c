@@ -23,7 +23,7 @@ open_catalog(struct story *s, unsigned region)
 
 	snprintf(regions[n].name, sizeof regions[n].name, "%s", names[region]);
 	regions[n++].number = (uint8_t)region;
-	for (unsigned r = 1; r <= s->world.n; r++) {
+	for (unsigned r = 1; r <= s->world.n && r < sizeof names / sizeof *names; r++) {
 		if (r == region)
 			continue;
 		snprintf(regions[n].name, sizeof regions[n].name, "%s", names[r]);

@@ -34,7 +34,7 @@ static struct value
 item(const char *json)
 {
 	struct json parsed;
-	struct value value;
+	struct value value = {0};
 	struct tide_error error;
 
 	if (json_parse(&arena, bytes_of_string(json), &parsed, &error) != TIDE_OK ||

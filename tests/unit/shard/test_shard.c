@@ -67,8 +67,8 @@ damage_store_log(struct world *world, unsigned kind)
 	    "truncate -s $(($(stat -c %s \"$f\")/2)) \"$f\"",
 	    "truncate -s 0 \"$f\"",
 	    "n=$(stat -c %s \"$f\"); truncate -s $((n/3)) \"$f\"; truncate -s $n \"$f\"",
-	    "n=$(stat -c %s \"$f\"); for at in 1 3 5; do dd if=/dev/zero of=\"$f\" bs=1 seek=$((n*at/8)) count=$((n/16)) "
-	    "conv=notrunc 2>/dev/null; done",
+	    ("n=$(stat -c %s \"$f\"); for at in 1 3 5; do dd if=/dev/zero of=\"$f\" bs=1 seek=$((n*at/8)) count=$((n/16)) "
+	     "conv=notrunc 2>/dev/null; done"),
 	};
 
 	snprintf(command, sizeof command, "for f in %s/1/store/*.log; do %s; done", world->dir, how[kind]);
