@@ -63,6 +63,8 @@ answer(struct get *get)
 	    region_shard_of(request->region, get->key.hash), get->table->id, get->key.bytes, &raw, &stored);
 	buf_append_byte(reply, '{');
 	if (rc == TIDE_OK) {
+		/* room for what JSON adds to most items, so that it is written without growing */
+		(void)buf_reserve(reply, stored.image.n + stored.image.n / 2 + 128);
 		buf_append_string(reply, "\"Item\":");
 		rc = item_read_write(&request->arena, stored.image, get->projection, reply);
 		if (rc == TIDE_OK && get->capacity != CAPACITY_NONE)

@@ -2,6 +2,7 @@
 
 import decimal
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
@@ -366,3 +367,23 @@ def test_consumed_capacity(client, table):
 def test_item_collection_metrics_need_a_local_index(client, table):
     answer = client.put_item(TableName=table, Item=key(), ReturnItemCollectionMetrics="SIZE")
     assert "ItemCollectionMetrics" not in answer
+
+
+def test_updates_from_many_threads_are_serialized(client, table):
+    k = key()
+
+    def add(_):
+        client.update_item(TableName=table, Key=k, UpdateExpression="ADD n :one", ExpressionAttributeValues={":one": {"N": "1"}})
+
+    def claim(n):
+        """One winner, whoever it is."""
+        try:
+            client.put_item(TableName=table, Item={"pk": {"S": k["pk"]["S"] + "-lock"}, "by": {"N": str(n)}}, ConditionExpression="attribute_not_exists(pk)")
+            return 1
+        except client.exceptions.ConditionalCheckFailedException:
+            return 0
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, range(200)))
+        assert sum(pool.map(claim, range(40))) == 1
+    assert client.get_item(TableName=table, Key=k)["Item"]["n"] == {"N": "200"}
