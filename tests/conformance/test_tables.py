@@ -300,6 +300,15 @@ def test_wrong_json_types(region, body, message):
     assert raw(region, "CreateTable", {"TableName": "refused", **ON_DEMAND, **body}) == (400, "SerializationException", message)
 
 
+@pytest.mark.parametrize("name", ["a" + "\u00e9" * 400, "a" + "\U0001f600" * 300, "\u0000" * 3, "x" * 5000])
+def test_sentences_stay_whole_characters(region, name):
+    """What is quoted of a long or strange name is cut, but never inside a character."""
+    for operation in ("CreateTable", "DescribeTable", "GetItem"):
+        status, code, message = raw(region, operation, {**ON_DEMAND, "Key": {"pk": {"S": "a"}}, "TableName": name})
+        assert (status, code) == (400, "ValidationException")
+        assert "at 'tableName' failed to satisfy constraint" in message
+
+
 # --- UpdateTable ---
 
 
