@@ -65,7 +65,8 @@ on_signal(int number)
 static bool
 catch_signals(void)
 {
-	struct sigaction stop = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, ignore = {.sa_handler = SIG_IGN};
+	struct sigaction stop = {.sa_handler = on_signal, .sa_flags = SA_RESTART},
+			 ignore = {.sa_handler = SIG_IGN};
 
 	return sem_init(&asked_to_stop, 0, 0) == 0 && sigaction(SIGTERM, &stop, NULL) == 0 &&
 	       sigaction(SIGINT, &stop, NULL) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0;
@@ -130,8 +131,8 @@ make_folder(const char *path, struct tide_error *error)
 		memcpy(part, path, i);
 		part[i] = '\0';
 		if (mkdir(part, 0777) != 0 && errno != EEXIST)
-			return tide_fail(error, errno == ENOSPC ? TIDE_FULL : TIDE_IO, "cannot make folder %s: %s", part,
-			    strerror(errno));
+			return tide_fail(error, errno == ENOSPC ? TIDE_FULL : TIDE_IO,
+			    "cannot make folder %s: %s", part, strerror(errno));
 	}
 	if (access(path, R_OK | W_OK | X_OK) != 0)
 		return tide_fail(error, TIDE_IO, "folder %s cannot be written to: %s", path, strerror(errno));
@@ -147,7 +148,8 @@ raise_file_limit(void)
 		return;
 	files.rlim_cur = files.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &files) != 0)
-		log_warn("API-FILES", "limit=%llu reason=\"%s\"", (unsigned long long)files.rlim_cur, strerror(errno));
+		log_warn("API-FILES", "limit=%llu reason=\"%s\"", (unsigned long long)files.rlim_cur,
+		    strerror(errno));
 }
 
 /* Complete or not there: a reader never finds half a number. */
@@ -178,11 +180,12 @@ open_shard(struct region *region, struct tide_error *error)
 	    .dir = config->data,
 	    .kv_plugin = config->store.plugin,
 	    .journal_plugin = config->journal.plugin,
-	    .kv = {
-		.cache_bytes = (size_t)config->store.cache_mb << 20,
-		.write_buffer_bytes = (size_t)config->store.write_buffer_mb << 20,
-		.create = true,
-	    },
+	    .kv =
+		{
+		    .cache_bytes = (size_t)config->store.cache_mb << 20,
+		    .write_buffer_bytes = (size_t)config->store.write_buffer_mb << 20,
+		    .create = true,
+		},
 	    .region = config->number,
 	    .segment_bytes = (uint64_t)config->journal.segment_mb << 20,
 	    .skew_ms_max = config->replication.max_clock_skew_ms,
@@ -259,8 +262,9 @@ start(struct process *process, const struct arguments *arguments, struct tide_er
 		return rc;
 	if ((rc = http_server_start(&options, region, &process->http, error)) != TIDE_OK)
 		return rc;
-	log_info("API-READY", "region=%s http=%s:%u data=%s pid=%ld", region->config.region, region->config.http.host,
-	    (unsigned)http_server_port(process->http), region->config.data, (long)getpid());
+	log_info("API-READY", "region=%s http=%s:%u data=%s pid=%ld", region->config.region,
+	    region->config.http.host, (unsigned)http_server_port(process->http), region->config.data,
+	    (long)getpid());
 	return TIDE_OK;
 }
 
@@ -295,8 +299,9 @@ main(int argc, char **argv)
 		return 1;
 	}
 	if (arguments.check) {
-		printf("%s: sound; region %s, number %u, %u peers\n", arguments.config, process.region.config.region,
-		    (unsigned)process.region.config.number, (unsigned)process.region.config.replication.n_peers);
+		printf("%s: sound; region %s, number %u, %u peers\n", arguments.config,
+		    process.region.config.region, (unsigned)process.region.config.number,
+		    (unsigned)process.region.config.replication.n_peers);
 		return 0;
 	}
 	log_set_level(process.region.config.log_level);

@@ -46,11 +46,12 @@ complain(struct complaint *complaint, const struct tide_error *error)
 {
 	uint64_t now = now_ms();
 
-	if (error->code == TIDE_CLOSED || (complaint->last_ms != 0 && now - complaint->last_ms < COMPLAIN_EVERY_MS))
+	if (error->code == TIDE_CLOSED ||
+	    (complaint->last_ms != 0 && now - complaint->last_ms < COMPLAIN_EVERY_MS))
 		return;
 	complaint->last_ms = now;
-	log_err("MAINTENANCE-FAILED", "step=%s error=%s message=\"%s\"", complaint->what, tide_err_name(error->code),
-	    error->message);
+	log_err("MAINTENANCE-FAILED", "step=%s error=%s message=\"%s\"", complaint->what,
+	    tide_err_name(error->code), error->message);
 }
 
 static tide_err
@@ -96,7 +97,8 @@ trim_journal(struct maintenance *m)
 	if (committer_call(m->region->committer, trim_run, &trim, &error) != TIDE_OK)
 		complain(&m->trim, &error);
 	else if (trim.below > first)
-		log_info("JOURNAL-TRIM", "first=%llu was=%llu", (unsigned long long)trim.below, (unsigned long long)first);
+		log_info("JOURNAL-TRIM", "first=%llu was=%llu", (unsigned long long)trim.below,
+		    (unsigned long long)first);
 }
 
 static void
@@ -105,7 +107,8 @@ collect(struct maintenance *m)
 	uint32_t collected = COLLECT_MAX;
 	struct tide_error error;
 
-	for (int i = 0; i < COLLECT_GROUPS_MAX && collected == COLLECT_MAX && !atomic_load(&m->stopping); i++) {
+	for (int i = 0; i < COLLECT_GROUPS_MAX && collected == COLLECT_MAX && !atomic_load(&m->stopping);
+	     i++) {
 		collected = 0;
 		if (committer_call(m->region->committer, collect_run, &collected, &error) != TIDE_OK) {
 			complain(&m->collect, &error);

@@ -39,22 +39,23 @@ put_int(void *base, const struct key *key, int64_t value)
 }
 
 static tide_err
-read_value(const char *path, const struct key *key, const config_setting_t *from, void *base, struct tide_error *error)
+read_value(const char *path, const struct key *key, const config_setting_t *from, void *base,
+    struct tide_error *error)
 {
 	int type = config_setting_type(from);
 	char name[128], why[256];
 	const char *text, *wrong;
 	int64_t value;
 
-	snprintf(name, sizeof name, "%s%s%s", key->group != NULL ? key->group : "", key->group != NULL ? "." : "",
-	    key->name);
+	snprintf(name, sizeof name, "%s%s%s", key->group != NULL ? key->group : "",
+	    key->group != NULL ? "." : "", key->name);
 	if (key->kind == KEY_INT) {
 		if (type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64)
 			return bad(path, from, error, name, "must be a whole number");
 		value = config_setting_get_int64(from);
 		if (value < key->low || value > key->high) {
-			snprintf(why, sizeof why, "must be between %lld and %lld, not %lld", (long long)key->low,
-			    (long long)key->high, (long long)value);
+			snprintf(why, sizeof why, "must be between %lld and %lld, not %lld",
+			    (long long)key->low, (long long)key->high, (long long)value);
 			return bad(path, from, error, name, why);
 		}
 		put_int(base, key, value);
@@ -79,7 +80,8 @@ find_key(const struct key *keys, size_t n, const char *group, const char *name)
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(keys[i].name, name) != 0)
 			continue;
-		if (group == NULL ? keys[i].group == NULL : keys[i].group != NULL && strcmp(keys[i].group, group) == 0)
+		if (group == NULL ? keys[i].group == NULL
+				  : keys[i].group != NULL && strcmp(keys[i].group, group) == 0)
 			return &keys[i];
 	}
 	return NULL;
@@ -129,7 +131,8 @@ split_listen(const char *text, struct config *out)
 
 /* Keys whose text is not a plain string or number field. True: it was one, `*wrong` says what is wrong with it. */
 static bool
-read_special(const char *group, const char *name, const config_setting_t *from, struct config *out, const char **wrong)
+read_special(
+    const char *group, const char *name, const config_setting_t *from, struct config *out, const char **wrong)
 {
 	const char *text = config_setting_get_string(from);
 
@@ -155,12 +158,14 @@ read_peer(const char *path, const config_setting_t *from, struct config *out, st
 
 	assert(config_peer_keys_n <= sizeof seen / sizeof seen[0]);
 	if (!config_setting_is_group(from))
-		return bad(path, from, error, "replication.peers", "must be a list of { region; number; address; }");
+		return bad(
+		    path, from, error, "replication.peers", "must be a list of { region; number; address; }");
 	if (out->replication.n_peers == CONFIG_PEERS_MAX)
 		return bad(path, from, error, "replication.peers", "has more than 31 peers");
 	for (int i = 0; i < config_setting_length(from); i++) {
 		const config_setting_t *at = config_setting_get_elem(from, (unsigned)i);
-		const struct key *key = find_key(config_peer_keys, config_peer_keys_n, NULL, config_setting_name(at));
+		const struct key *key =
+		    find_key(config_peer_keys, config_peer_keys_n, NULL, config_setting_name(at));
 
 		if (key == NULL) {
 			char why[128];
@@ -202,7 +207,8 @@ read_group(const char *path, const config_setting_t *from, const char *group, bo
 		const struct key *key;
 		char full[160];
 
-		snprintf(full, sizeof full, "%s%s%.128s", group != NULL ? group : "", group != NULL ? "." : "", name);
+		snprintf(full, sizeof full, "%s%s%.128s", group != NULL ? group : "",
+		    group != NULL ? "." : "", name);
 		if (group == NULL && is_group(name)) {
 			if (!config_setting_is_group(at))
 				return bad(path, at, error, full, "must be a group: { ... }");
@@ -262,21 +268,23 @@ complete(const char *path, const bool *seen, struct config *out, struct tide_err
 		processors = sysconf(_SC_NPROCESSORS_ONLN);
 		if (processors < 1)
 			processors = 1;
-		out->http.threads = (uint32_t)(processors > THREADS_DEFAULT_MAX ? THREADS_DEFAULT_MAX : processors);
+		out->http.threads =
+		    (uint32_t)(processors > THREADS_DEFAULT_MAX ? THREADS_DEFAULT_MAX : processors);
 	}
 	if (out->replication.endpoint[0] == '\0') {
-		n = snprintf(out->replication.endpoint, sizeof out->replication.endpoint, "%s%.240s/endpoint.sock",
-		    scheme, out->data);
+		n = snprintf(out->replication.endpoint, sizeof out->replication.endpoint,
+		    "%s%.240s/endpoint.sock", scheme, out->data);
 		if (strlen(out->data) > 240 || n < 0 || (size_t)n >= sizeof out->replication.endpoint ||
 		    (size_t)n - (sizeof scheme - 1) > SOCKET_PATH_MAX)
 			return tide_fail(error, TIDE_USAGE,
-			    "%s: the path of data is too long for a socket in it: set replication.endpoint to a "
+			    "%s: the path of data is too long for a socket in it: set replication.endpoint "
+			    "to a "
 			    "shorter address (ipc:///run/tidemark/%s.sock)",
 			    path, out->region);
 	} else if (strncmp(out->replication.endpoint, scheme, sizeof scheme - 1) == 0 &&
 		   strlen(out->replication.endpoint) - (sizeof scheme - 1) > SOCKET_PATH_MAX) {
-		return tide_fail(error, TIDE_USAGE, "%s: the path of replication.endpoint is longer than %d bytes", path,
-		    SOCKET_PATH_MAX);
+		return tide_fail(error, TIDE_USAGE,
+		    "%s: the path of replication.endpoint is longer than %d bytes", path, SOCKET_PATH_MAX);
 	}
 	return TIDE_OK;
 }
@@ -293,7 +301,8 @@ read_all(const char *path, const config_t *file, struct config *out, struct tide
 	if ((rc = read_group(path, config_root_setting(file), NULL, seen, out, error)) != TIDE_OK)
 		return rc;
 	for (int i = 0; peers != NULL && i < config_setting_length(peers); i++) {
-		if ((rc = read_peer(path, config_setting_get_elem(peers, (unsigned)i), out, error)) != TIDE_OK)
+		if ((rc = read_peer(path, config_setting_get_elem(peers, (unsigned)i), out, error)) !=
+		    TIDE_OK)
 			return rc;
 	}
 	return complete(path, seen, out, error);
@@ -324,8 +333,8 @@ config_load(const char *path, struct config *out, struct tide_error *error)
 	config_init(&file);
 	if (config_read(&file, stream) != CONFIG_TRUE)
 		rc = tide_fail(error, TIDE_USAGE, "%s:%d: %s",
-		    config_error_file(&file) != NULL ? config_error_file(&file) : path, config_error_line(&file),
-		    config_error_text(&file));
+		    config_error_file(&file) != NULL ? config_error_file(&file) : path,
+		    config_error_line(&file), config_error_text(&file));
 	else
 		rc = read_all(path, &file, config, error);
 	if (rc == TIDE_OK)

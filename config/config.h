@@ -15,41 +15,45 @@
 struct config_peer {
 	char region[64];
 	uint8_t number;
-	char replication[256];     /* nng address of its replicator: "tcp://10.0.0.2:7001" */
+	char replication[256]; /* nng address of its replicator: "tcp://10.0.0.2:7001" */
 };
 
 struct config {
-	char region[64];           /* region = "us-east-1" */
-	uint8_t number;            /* number = 1: this region's number in the cluster, never changed, never reused */
-	char data[4096];           /* data = "/var/lib/tidemark/us-east-1" */
-	char account[13];          /* account = "000000000000": 12 digits, for ARNs */
-	enum log_level log_level;  /* log_level = "info" */
+	char region[64]; /* region = "us-east-1" */
+	uint8_t number; /* number = 1: this region's number in the cluster, never changed, never reused */
+	char data[4096]; /* data = "/var/lib/tidemark/us-east-1" */
+	char account[13]; /* account = "000000000000": 12 digits, for ARNs */
+	enum log_level log_level; /* log_level = "info" */
 	struct {
-		char host[64];     /* http.listen = "127.0.0.1:8001"; IPv6 "[::1]:8001" (host without brackets) */
+		char host[64]; /* http.listen = "127.0.0.1:8001"; IPv6 "[::1]:8001" (host without brackets) */
 		uint16_t port;
-		uint32_t threads;  /* http.threads: I/O threads; default: the number of processors, at most 8 */
+		uint32_t
+		    threads; /* http.threads: I/O threads; default: the number of processors, at most 8 */
 		uint32_t connections_max; /* http.connections_max = 4096 */
-		uint32_t idle_seconds; /* http.idle_seconds = 300: a connection without a request is closed after that */
+		uint32_t
+		    idle_seconds; /* http.idle_seconds = 300: a connection without a request is closed after that */
 		uint32_t memory_mb; /* http.memory_mb = 1024: what requests under way may hold together */
 	} http;
 	struct {
-		char plugin[32];   /* store.plugin = "leveldb" */
+		char plugin[32]; /* store.plugin = "leveldb" */
 		uint32_t cache_mb, write_buffer_mb;
 		uint32_t conflict_retention_days; /* store.conflict_retention_days = 30 */
 	} store;
 	struct {
-		char plugin[32];          /* journal.plugin = "segments" */
-		uint32_t segment_mb;      /* journal.segment_mb = 64 */
-		uint32_t checkpoint_mb;   /* journal.checkpoint_mb = 256 */
+		char plugin[32]; /* journal.plugin = "segments" */
+		uint32_t segment_mb; /* journal.segment_mb = 64 */
+		uint32_t checkpoint_mb; /* journal.checkpoint_mb = 256 */
 		uint32_t retention_hours; /* journal.retention_hours = 24 */
 	} journal;
 	struct {
-		char listen[256];         /* replication.listen = "tcp://127.0.0.1:8101" */
-		char endpoint[256];       /* replication.endpoint: where the API process answers its replicator; default "ipc://DATA/endpoint.sock" */
-		uint32_t window;          /* replication.window = 16: pulls in flight per link */
-		uint32_t batch_kb;        /* replication.batch_kb = 256 */
+		char listen[256]; /* replication.listen = "tcp://127.0.0.1:8101" */
+		char endpoint
+		    [256]; /* replication.endpoint: where the API process answers its replicator; default "ipc://DATA/endpoint.sock" */
+		uint32_t window; /* replication.window = 16: pulls in flight per link */
+		uint32_t batch_kb; /* replication.batch_kb = 256 */
 		uint32_t max_clock_skew_ms; /* replication.max_clock_skew_ms = 500 */
-		struct config_peer peers[CONFIG_PEERS_MAX]; /* replication.peers = ( { region; number; address; }, ... ) */
+		struct config_peer
+		    peers[CONFIG_PEERS_MAX]; /* replication.peers = ( { region; number; address; }, ... ) */
 		uint32_t n_peers;
 	} replication;
 };

@@ -3,11 +3,15 @@
 #include <stddef.h>
 
 #define INT_KEY(group, name, field, low, high, fallback)                                                     \
-	{group, name, KEY_INT, offsetof(struct config, field), sizeof(((struct config *)0)->field), low, high, \
-	    fallback, NULL, NULL}
+	{                                                                                                    \
+		group, name, KEY_INT, offsetof(struct config, field), sizeof(((struct config *)0)->field),   \
+		    low, high, fallback, NULL, NULL                                                          \
+	}
 #define STRING_KEY(group, name, field, fallback, check)                                                      \
-	{group, name, KEY_STRING, offsetof(struct config, field), sizeof(((struct config *)0)->field), 0, 0, 0,  \
-	    fallback, check}
+	{                                                                                                    \
+		group, name, KEY_STRING, offsetof(struct config, field),                                     \
+		    sizeof(((struct config *)0)->field), 0, 0, 0, fallback, check                            \
+	}
 
 static const char *
 check_region(const char *text)
@@ -87,11 +91,15 @@ const struct key config_keys[] = {
 const size_t config_keys_n = sizeof config_keys / sizeof config_keys[0];
 
 #define PEER_INT(name, field, low, high)                                                                     \
-	{NULL, name, KEY_INT, offsetof(struct config_peer, field), sizeof(((struct config_peer *)0)->field), low, \
-	    high, KEY_REQUIRED, NULL, NULL}
+	{                                                                                                    \
+		NULL, name, KEY_INT, offsetof(struct config_peer, field),                                    \
+		    sizeof(((struct config_peer *)0)->field), low, high, KEY_REQUIRED, NULL, NULL            \
+	}
 #define PEER_STRING(name, field, check)                                                                      \
-	{NULL, name, KEY_STRING, offsetof(struct config_peer, field), sizeof(((struct config_peer *)0)->field),   \
-	    0, 0, 0, NULL, check}
+	{                                                                                                    \
+		NULL, name, KEY_STRING, offsetof(struct config_peer, field),                                 \
+		    sizeof(((struct config_peer *)0)->field), 0, 0, 0, NULL, check                           \
+	}
 
 const struct key config_peer_keys[] = {
     PEER_STRING("region", region, check_region),

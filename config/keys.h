@@ -12,7 +12,7 @@
 
 enum key_kind { KEY_INT, KEY_STRING };
 
-#define KEY_REQUIRED INT64_MIN       /* the file must say */
+#define KEY_REQUIRED INT64_MIN /* the file must say */
 #define KEY_COMPUTED (INT64_MIN + 1) /* config_load works it out */
 
 struct key {
@@ -20,9 +20,9 @@ struct key {
 	const char *name;
 	enum key_kind kind;
 	size_t offset, size; /* of the field */
-	int64_t low, high;   /* KEY_INT: the range, both ends included */
+	int64_t low, high; /* KEY_INT: the range, both ends included */
 	int64_t fallback;
-	const char *text;    /* KEY_STRING's default; NULL: required; "": config_load works it out */
+	const char *text; /* KEY_STRING's default; NULL: required; "": config_load works it out */
 	const char *(*check)(const char *text); /* what is wrong with it; NULL: nothing */
 };
 

@@ -72,8 +72,8 @@ http_deflate(enum http_coding coding, struct bytes body, struct buf *out)
 	buf_clear(out);
 	if (body.n > UINT_MAX / 2)
 		return TIDE_NOMEM;
-	if (deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, coding == HTTP_GZIP ? WINDOW_BITS + WINDOW_GZIP : WINDOW_BITS, 8,
-		Z_DEFAULT_STRATEGY) != Z_OK)
+	if (deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED,
+		coding == HTTP_GZIP ? WINDOW_BITS + WINDOW_GZIP : WINDOW_BITS, 8, Z_DEFAULT_STRATEGY) != Z_OK)
 		return TIDE_NOMEM;
 	bound = deflateBound(&z, (uLong)body.n);
 	if ((at = buf_reserve(out, bound)) == NULL) {

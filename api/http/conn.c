@@ -6,8 +6,8 @@
 
 #include "api/http/coding.h"
 
-#define KEEP_BYTES 16384          /* a buffer over this is released when its request is done */
-#define CHARGE_FREE 65536         /* what every connection may hold without being counted */
+#define KEEP_BYTES 16384 /* a buffer over this is released when its request is done */
+#define CHARGE_FREE 65536 /* what every connection may hold without being counted */
 #define TREE_BYTES_BASE (4u << 20)
 #define TREE_BYTES_PER_BODY_BYTE 32 /* the worst JSON ("[[],[],") makes a node of every third byte */
 #define OPERATION_BYTES_MAX (256u << 20)
@@ -190,7 +190,9 @@ decode_body(struct conn *conn, struct bytes *body, struct tide_error *error)
 	if ((rc = http_inflate(coding, conn->body, HTTP_BODY_BYTES_MAX, &conn->inflated)) != TIDE_OK)
 		return tide_fail(error, rc, NULL);
 	*body = buf_bytes(&conn->inflated);
-	return charge(conn, conn->body_buf.room + conn->inflated.room) ? TIDE_OK : tide_fail(error, TIDE_UNAVAILABLE, NULL);
+	return charge(conn, conn->body_buf.room + conn->inflated.room)
+		   ? TIDE_OK
+		   : tide_fail(error, TIDE_UNAVAILABLE, NULL);
 }
 
 static tide_err
@@ -344,7 +346,8 @@ on_headers_complete(http_parser *parser)
 		if (!charge(conn, parser->content_length))
 			return refuse_in_parser(conn, TIDE_NOMEM);
 	}
-	conn->continue_wanted = expect.n == 12 && strncasecmp((const char *)expect.at, "100-continue", 12) == 0;
+	conn->continue_wanted =
+	    expect.n == 12 && strncasecmp((const char *)expect.at, "100-continue", 12) == 0;
 	return 0;
 }
 
@@ -361,7 +364,8 @@ on_body(http_parser *parser, const char *at, size_t n)
 	}
 	if (n > HTTP_BODY_BYTES_MAX - conn->body_buf.n)
 		return refuse_in_parser(conn, TIDE_REQUEST_TOO_LARGE);
-	if (conn->body_buf.n == 0 && parser->content_length != UINT64_MAX && (parser->flags & F_CHUNKED) == 0 &&
+	if (conn->body_buf.n == 0 && parser->content_length != UINT64_MAX &&
+	    (parser->flags & F_CHUNKED) == 0 &&
 	    buf_reserve(&conn->body_buf, n + parser->content_length) == NULL)
 		return refuse_in_parser(conn, TIDE_NOMEM);
 	buf_append(&conn->body_buf, at, n);
@@ -474,6 +478,8 @@ conn_sent(struct conn *conn, size_t n)
 	for (int i = 0; i < 2; i++) {
 		size_t part = n < conn->out[i].n ? n : conn->out[i].n;
 
+		if (part == 0)
+			continue; /* a reply without a body has no address to move */
 		conn->out[i].at += part;
 		conn->out[i].n -= part;
 		n -= part;

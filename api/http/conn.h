@@ -19,12 +19,12 @@
 #include "api/http/reply.h"
 
 enum conn_state {
-	CONN_IDLE,    /* nothing of the next request is here */
-	CONN_HEAD,    /* its first byte is */
-	CONN_BODY,    /* its headers are */
+	CONN_IDLE, /* nothing of the next request is here */
+	CONN_HEAD, /* its first byte is */
+	CONN_BODY, /* its headers are */
 	CONN_RUNNING, /* an operation has the request */
-	CONN_REPLY,   /* the reply is leaving */
-	CONN_LINGER,  /* the last reply has left: what still comes in is dropped until the client closes */
+	CONN_REPLY, /* the reply is leaving */
+	CONN_LINGER, /* the last reply has left: what still comes in is dropped until the client closes */
 };
 
 struct conn;
@@ -34,10 +34,10 @@ struct conn_host {
 	struct region *region;
 	const struct operation *(*find)(struct bytes name);
 	void (*answered)(struct conn *conn); /* from request_ok and request_fail: any thread */
-	_Atomic uint64_t *memory;            /* of the whole server */
+	_Atomic uint64_t *memory; /* of the whole server */
 	uint64_t memory_max;
 	struct http_ids ids;
-	char date[HTTP_DATE_ROOM];           /* kept fresh by the thread */
+	char date[HTTP_DATE_ROOM]; /* kept fresh by the thread */
 	_Atomic uint64_t requests, errors_client, errors_server;
 };
 
@@ -51,20 +51,20 @@ struct conn {
 	/* The body: a slice of what was read where it came in one piece (nothing is copied), else collected. */
 	struct bytes body;
 	struct buf body_buf, inflated;
-	uint64_t charged;     /* of the host's memory */
-	bool stopped;         /* by a parser callback: a whole message, or a refusal */
+	uint64_t charged; /* of the host's memory */
+	bool stopped; /* by a parser callback: a whole message, or a refusal */
 
 	/* The reply. `status` and request.reply are filled by whoever answers. */
 	int status;
 	const char *content_type;
 	bool dispatching, answered_at_once;
-	bool keep_alive;      /* go on after this reply */
-	bool draining;        /* the server stops: this reply is the last */
-	bool no_body;         /* HEAD */
+	bool keep_alive; /* go on after this reply */
+	bool draining; /* the server stops: this reply is the last */
+	bool no_body; /* HEAD */
 	bool preflight;
 	bool continue_wanted; /* the client waits for "100 Continue" before it sends the body */
 	struct buf reply_head, deflated;
-	struct bytes out[2];  /* what of head and body is still to be sent */
+	struct bytes out[2]; /* what of head and body is still to be sent */
 };
 
 /** In the caller's zeroed memory. */

@@ -219,9 +219,11 @@ http_authorization_check(const struct http_head *head, struct tide_error *error)
 	if (value.at == NULL || value.n == 0)
 		return tide_fail(error, TIDE_MISSING_TOKEN, NULL);
 	printable(text, sizeof text, value);
-	if (!starts_with(value, algorithm) || (value.n > sizeof algorithm - 1 && value.at[sizeof algorithm - 1] != ' '))
+	if (!starts_with(value, algorithm) ||
+	    (value.n > sizeof algorithm - 1 && value.at[sizeof algorithm - 1] != ' '))
 		return tide_fail(error, TIDE_INCOMPLETE_SIGNATURE,
-		    "'%s' not a valid key=value pair (missing equal-sign) in Authorization header: '%s'.", text, text);
+		    "'%s' not a valid key=value pair (missing equal-sign) in Authorization header: '%s'.",
+		    text, text);
 	parts = bytes_of(value.at + sizeof algorithm - 1, value.n - (sizeof algorithm - 1));
 	credential = has_part(parts, "Credential");
 	signature = has_part(parts, "Signature");
@@ -233,7 +235,8 @@ http_authorization_check(const struct http_head *head, struct tide_error *error)
 	    credential ? "" : "Authorization header requires 'Credential' parameter. ",
 	    signature ? "" : "Authorization header requires 'Signature' parameter. ",
 	    headers ? "" : "Authorization header requires 'SignedHeaders' parameter. ",
-	    date ? "" : "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ",
+	    date ? ""
+		 : "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ",
 	    text);
 }
 
@@ -244,8 +247,8 @@ http_content_type_known(struct bytes type)
 
 	if (end != NULL)
 		type = trim(bytes_of(type.at, (size_t)(end - type.at)));
-	return is_no_case(type, "application/x-amz-json-1.0") || is_no_case(type, "application/x-amz-json-1.1") ||
-	       is_no_case(type, "application/json");
+	return is_no_case(type, "application/x-amz-json-1.0") ||
+	       is_no_case(type, "application/x-amz-json-1.1") || is_no_case(type, "application/json");
 }
 
 enum http_coding

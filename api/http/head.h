@@ -24,7 +24,7 @@ enum http_field {
 #define X(field, name) HTTP_##field,
 	HTTP_FIELDS(X)
 #undef X
-	HTTP_FIELD_COUNT
+	    HTTP_FIELD_COUNT
 };
 
 struct http_span {
@@ -36,9 +36,9 @@ struct http_span {
 struct http_head {
 	struct buf text; /* the URL and the values of known headers, one after the other */
 	struct http_span url, fields[HTTP_FIELD_COUNT];
-	uint32_t bytes;  /* of the URL and of all headers, known or not */
-	char name[32];   /* the header that is being read, in lower case */
-	uint8_t name_n;  /* over sizeof name: not a known header */
+	uint32_t bytes; /* of the URL and of all headers, known or not */
+	char name[32]; /* the header that is being read, in lower case */
+	uint8_t name_n; /* over sizeof name: not a known header */
 	bool in_value;
 	enum http_field current; /* HTTP_FIELD_COUNT: not a known one */
 };

@@ -23,15 +23,15 @@ struct http_server;
 #define HTTP_HEADER_BYTES_MAX 8192
 
 struct http_options {
-	const char *host;          /* address to listen on */
-	uint16_t port;             /* 0: any free port (http_server_port tells) */
-	uint32_t threads;          /* 0: 1 */
-	uint32_t connections_max;  /* of the whole server; 0: 4096 */
-	uint32_t idle_seconds;     /* between requests; 0: 300 */
-	uint32_t header_seconds;   /* from a request's first byte to the end of its headers; 0: 10 */
-	uint32_t body_seconds;     /* for the whole body, plus one second per 64 KB; 0: 20 */
-	uint32_t write_seconds;    /* a reply that makes no progress; 0: 30 */
-	uint64_t memory_max;       /* bytes that bodies and request trees may hold together; 0: 1 GB */
+	const char *host; /* address to listen on */
+	uint16_t port; /* 0: any free port (http_server_port tells) */
+	uint32_t threads; /* 0: 1 */
+	uint32_t connections_max; /* of the whole server; 0: 4096 */
+	uint32_t idle_seconds; /* between requests; 0: 300 */
+	uint32_t header_seconds; /* from a request's first byte to the end of its headers; 0: 10 */
+	uint32_t body_seconds; /* for the whole body, plus one second per 64 KB; 0: 20 */
+	uint32_t write_seconds; /* a reply that makes no progress; 0: 30 */
+	uint64_t memory_max; /* bytes that bodies and request trees may hold together; 0: 1 GB */
 	const struct operation *(*find)(struct bytes name); /* operation_find */
 };
 
@@ -41,8 +41,8 @@ struct http_options {
  * Ownership  `options` and what it points to are borrowed for the call; `region` is borrowed until the stop.
  * Errors     TIDE_USAGE (no such address, port in use: `error` says which), TIDE_NOMEM, TIDE_IO. Nothing is left behind.
  */
-tide_err http_server_start(const struct http_options *options, struct region *region, struct http_server **out,
-    struct tide_error *error);
+tide_err http_server_start(const struct http_options *options, struct region *region,
+    struct http_server **out, struct tide_error *error);
 
 /** The port that it listens on. Any thread. */
 uint16_t http_server_port(const struct http_server *server);
@@ -55,12 +55,12 @@ uint16_t http_server_port(const struct http_server *server);
 void http_server_stop(struct http_server *server, uint32_t drain_ms);
 
 struct http_counters {
-	uint64_t connections;      /* open now */
+	uint64_t connections; /* open now */
 	uint64_t accepted, refused; /* since start; refused: over connections_max */
-	uint64_t requests;         /* answered since start */
+	uint64_t requests; /* answered since start */
 	uint64_t errors_client, errors_server; /* of these, answered 4xx and 5xx */
-	uint64_t wakeups;          /* eventfd writes by request_ok and request_fail */
-	uint64_t memory;           /* of memory_max, now */
+	uint64_t wakeups; /* eventfd writes by request_ok and request_fail */
+	uint64_t memory; /* of memory_max, now */
 };
 
 /** Any thread. */

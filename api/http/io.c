@@ -312,7 +312,8 @@ io_new(struct io_shared *shared, struct region *region, int listener)
 	io->tick = event_new(io->base, -1, EV_PERSIST, on_tick, io);
 	io->retry = event_new(io->base, -1, 0, on_retry, io);
 	if (io->accept == NULL || io->wake == NULL || io->tick == NULL || io->retry == NULL ||
-	    event_add(io->accept, NULL) != 0 || event_add(io->wake, NULL) != 0 || event_add(io->tick, &second) != 0)
+	    event_add(io->accept, NULL) != 0 || event_add(io->wake, NULL) != 0 ||
+	    event_add(io->tick, &second) != 0)
 		goto fail;
 	return io;
 fail:

@@ -105,10 +105,10 @@ set_deadline(struct io_conn *c, enum conn_state before)
 	else if (state == CONN_HEAD && before != CONN_HEAD)
 		arm(c, options->header_seconds * 1000ull);
 	else if (state == CONN_BODY && before != CONN_BODY)
-		arm(c, options->body_seconds * 1000ull +
-			   (c->conn.parser.content_length < HTTP_BODY_BYTES_MAX ? c->conn.parser.content_length
-										 : HTTP_BODY_BYTES_MAX) *
-			       1000ull / BODY_BYTES_PER_SECOND);
+		arm(c, options->body_seconds * 1000ull + (c->conn.parser.content_length < HTTP_BODY_BYTES_MAX
+								 ? c->conn.parser.content_length
+								 : HTTP_BODY_BYTES_MAX) *
+							     1000ull / BODY_BYTES_PER_SECOND);
 	else if (state == CONN_RUNNING)
 		c->deadline_ms = 0;
 }

@@ -13,11 +13,11 @@ struct io_conn {
 	struct io_conn *next_answered;
 	struct event *read, *write;
 	int fd;
-	bool reading;         /* `read` is added; it stays so while an operation runs, unless bytes come */
-	struct buf waiting;   /* read, but behind a request that is under way */
+	bool reading; /* `read` is added; it stays so while an operation runs, unless bytes come */
+	struct buf waiting; /* read, but behind a request that is under way */
 	uint64_t deadline_ms; /* of the state it is in; 0: none */
-	uint64_t body_by_ms;  /* for the whole body */
-	uint64_t lingered;    /* bytes dropped */
+	uint64_t body_by_ms; /* for the whole body */
+	uint64_t lingered; /* bytes dropped */
 };
 
 struct io {

@@ -25,15 +25,16 @@ void http_date(uint64_t seconds, char out[HTTP_DATE_ROOM]);
 
 struct http_reply {
 	int status;
-	const char *content_type;  /* NULL: none */
-	struct bytes body;         /* for its length and checksum; not written */
-	enum http_coding coding;   /* that `body` is in */
+	const char *content_type; /* NULL: none */
+	struct bytes body; /* for its length and checksum; not written */
+	enum http_coding coding; /* that `body` is in */
 	bool keep_alive, http_1_0;
-	bool checksum;             /* x-amz-crc32: of the body as it is sent */
-	bool cors;                 /* the request came from a page of another origin */
-	struct bytes preflight;    /* answer to OPTIONS: the headers that were asked for; at NULL: not a preflight */
+	bool checksum; /* x-amz-crc32: of the body as it is sent */
+	bool cors; /* the request came from a page of another origin */
+	struct bytes
+	    preflight; /* answer to OPTIONS: the headers that were asked for; at NULL: not a preflight */
 	const char *date;
-	const char *id;            /* HTTP_REQUEST_ID_LENGTH bytes */
+	const char *id; /* HTTP_REQUEST_ID_LENGTH bytes */
 };
 
 /** Append the status line and headers, with the empty line. Test buf_check. */

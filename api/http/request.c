@@ -13,7 +13,8 @@ conn_of(struct request *request)
 static void
 fail_small(struct conn *conn)
 {
-	static const char text[] = "{\"__type\":\"" DYNAMODB "InternalServerError\",\"message\":\"Internal server error\"}";
+	static const char text[] =
+	    "{\"__type\":\"" DYNAMODB "InternalServerError\",\"message\":\"Internal server error\"}";
 
 	conn->status = 500;
 	buf_fini(&conn->request.reply);
@@ -27,7 +28,8 @@ request_ok(struct request *request)
 
 	conn->status = 200;
 	if (buf_check(&request->reply) != TIDE_OK) {
-		log_err("API-NOMEM", "operation=%s", request->operation != NULL ? request->operation->name : "?");
+		log_err(
+		    "API-NOMEM", "operation=%s", request->operation != NULL ? request->operation->name : "?");
 		fail_small(conn);
 	}
 	conn->host->answered(conn);
@@ -37,7 +39,8 @@ request_ok(struct request *request)
 static bool
 is_internal(tide_err code)
 {
-	return tide_err_exception(code) == NULL || tide_err_http(code) == 0 || code <= TIDE_AGAIN || code == TIDE_FORMAT;
+	return tide_err_exception(code) == NULL || tide_err_http(code) == 0 || code <= TIDE_AGAIN ||
+	       code == TIDE_FORMAT;
 }
 
 void
@@ -50,7 +53,8 @@ request_fail(struct request *request, const struct tide_error *error, const char
 
 	if (is_internal(code)) {
 		log_err("API-INTERNAL", "operation=%s error=%s message=\"%s\"",
-		    request->operation != NULL ? request->operation->name : "?", tide_err_name(code), message);
+		    request->operation != NULL ? request->operation->name : "?", tide_err_name(code),
+		    message);
 		code = TIDE_INTERNAL;
 		message = tide_err_text(code);
 		members = NULL;

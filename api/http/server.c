@@ -73,20 +73,21 @@ set_option(int fd, int level, int name)
  * regions never serve one port by mistake. It shares the port from then on.
  */
 static tide_err
-listen_on(const struct addrinfo *address, const struct http_options *options, uint16_t port, bool first, int *out,
-    struct tide_error *error)
+listen_on(const struct addrinfo *address, const struct http_options *options, uint16_t port, bool first,
+    int *out, struct tide_error *error)
 {
 	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	tide_err rc;
 
 	set_port(address->ai_addr, port);
 	/* Options of the listener are inherited by what it accepts: none of them costs a call per connection. */
-	if (fd < 0 || !set_option(fd, SOL_SOCKET, SO_REUSEADDR) || (!first && !set_option(fd, SOL_SOCKET, SO_REUSEPORT)) ||
+	if (fd < 0 || !set_option(fd, SOL_SOCKET, SO_REUSEADDR) ||
+	    (!first && !set_option(fd, SOL_SOCKET, SO_REUSEPORT)) ||
 	    !set_option(fd, IPPROTO_TCP, TCP_NODELAY) || !set_option(fd, SOL_SOCKET, SO_KEEPALIVE) ||
 	    bind(fd, address->ai_addr, address->ai_addrlen) != 0 ||
 	    (first && !set_option(fd, SOL_SOCKET, SO_REUSEPORT)) || listen(fd, BACKLOG) != 0) {
-		rc = tide_fail(error, TIDE_USAGE, "http.listen: cannot listen on %s port %u: %s", options->host,
-		    (unsigned)port, strerror(errno));
+		rc = tide_fail(error, TIDE_USAGE, "http.listen: cannot listen on %s port %u: %s",
+		    options->host, (unsigned)port, strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		return rc;
@@ -108,7 +109,8 @@ port_of(int fd)
 }
 
 static tide_err
-make_threads(struct http_server *server, struct region *region, const struct addrinfo *address, struct tide_error *error)
+make_threads(struct http_server *server, struct region *region, const struct addrinfo *address,
+    struct tide_error *error)
 {
 	const struct http_options *options = &server->shared.options;
 	struct io *io;

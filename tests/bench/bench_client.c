@@ -60,9 +60,10 @@ append_body(struct buf *out, enum bench_op op, const char *table, uint64_t key)
 		    (unsigned long long)key);
 		break;
 	case BENCH_CREATE:
-		buf_append_string(out, ",\"KeySchema\":[{\"AttributeName\":\"pk\",\"KeyType\":\"HASH\"}],"
-				       "\"AttributeDefinitions\":[{\"AttributeName\":\"pk\",\"AttributeType\":\"S\"}],"
-				       "\"BillingMode\":\"PAY_PER_REQUEST\"");
+		buf_append_string(out,
+		    ",\"KeySchema\":[{\"AttributeName\":\"pk\",\"KeyType\":\"HASH\"}],"
+		    "\"AttributeDefinitions\":[{\"AttributeName\":\"pk\",\"AttributeType\":\"S\"}],"
+		    "\"BillingMode\":\"PAY_PER_REQUEST\"");
 		break;
 	default:
 		break;

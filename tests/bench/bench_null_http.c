@@ -85,7 +85,8 @@ find(struct bytes name)
 int
 main(int argc, char **argv)
 {
-	struct http_options options = {.host = "127.0.0.1", .threads = 1, .connections_max = 100000, .find = find};
+	struct http_options options = {
+	    .host = "127.0.0.1", .threads = 1, .connections_max = 100000, .find = find};
 	struct http_counters counters;
 	struct http_server *server;
 	struct tide_error error;

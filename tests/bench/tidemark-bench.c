@@ -19,19 +19,18 @@
 
 #define READ_BYTES 65536
 
-static const char usage[] =
-    "usage: tidemark-bench --port N [options]\n"
-    "  --host HOST          default 127.0.0.1\n"
-    "  --op put|get         default put\n"
-    "  --connections N      default 256\n"
-    "  --seconds N          default 10\n"
-    "  --count N            end after N operations\n"
-    "  --table NAME         default bench\n"
-    "  --keys N             keys are drawn from 0..N-1; default 100000\n"
-    "  --sequential         keys in order instead of at random: fills a table\n"
-    "  --create             create the table first and wait until it is ACTIVE\n"
-    "  --server-pid PID     report that process's CPU time per operation\n"
-    "  --every SECONDS      a line for each interval, too\n";
+static const char usage[] = "usage: tidemark-bench --port N [options]\n"
+			    "  --host HOST          default 127.0.0.1\n"
+			    "  --op put|get         default put\n"
+			    "  --connections N      default 256\n"
+			    "  --seconds N          default 10\n"
+			    "  --count N            end after N operations\n"
+			    "  --table NAME         default bench\n"
+			    "  --keys N             keys are drawn from 0..N-1; default 100000\n"
+			    "  --sequential         keys in order instead of at random: fills a table\n"
+			    "  --create             create the table first and wait until it is ACTIVE\n"
+			    "  --server-pid PID     report that process's CPU time per operation\n"
+			    "  --every SECONDS      a line for each interval, too\n";
 
 struct worker {
 	int fd;
@@ -160,7 +159,8 @@ static bool
 push(struct worker *w)
 {
 	while (w->sent < w->request.n) {
-		ssize_t n = send(w->fd, w->request.at + w->sent, w->request.n - w->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n =
+		    send(w->fd, w->request.at + w->sent, w->request.n - w->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n > 0) {
 			w->sent += (size_t)n;
@@ -222,7 +222,8 @@ connect_all(void)
 		struct worker *w = &run.workers[i];
 
 		if ((w->fd = open_socket()) < 0 || !watch(w, EPOLL_CTL_ADD, EPOLLIN)) {
-			fprintf(stderr, "connection %u to %s:%s: %s\n", i, run.host, run.port, strerror(errno));
+			fprintf(
+			    stderr, "connection %u to %s:%s: %s\n", i, run.host, run.port, strerror(errno));
 			return false;
 		}
 		http_parser_init(&w->parser, HTTP_RESPONSE);
@@ -234,8 +235,9 @@ connect_all(void)
 static void
 print_interval(uint64_t n, uint64_t us, uint64_t cpu_us)
 {
-	printf("interval ops=%llu ops_per_s=%.0f server_cpu_us_per_op=%.1f total=%llu\n", (unsigned long long)n,
-	    (double)n * 1e6 / (double)us, n > 0 ? (double)cpu_us / (double)n : 0.0, (unsigned long long)run.finished);
+	printf("interval ops=%llu ops_per_s=%.0f server_cpu_us_per_op=%.1f total=%llu\n",
+	    (unsigned long long)n, (double)n * 1e6 / (double)us, n > 0 ? (double)cpu_us / (double)n : 0.0,
+	    (unsigned long long)run.finished);
 	fflush(stdout);
 }
 
@@ -286,7 +288,11 @@ drive(void)
 static bool
 parse_arguments(int argc, char **argv)
 {
-	run = (struct run){.host = "127.0.0.1", .table = "bench", .connections = 256, .seconds = 10, .keys = 100000,
+	run = (struct run){.host = "127.0.0.1",
+	    .table = "bench",
+	    .connections = 256,
+	    .seconds = 10,
+	    .keys = 100000,
 	    .random = 88172645463325252u};
 	for (int i = 1; i < argc; i++) {
 		const char *name = argv[i], *value;
@@ -304,7 +310,8 @@ parse_arguments(int argc, char **argv)
 			run.port = value;
 		else if (strcmp(name, "--table") == 0)
 			run.table = value;
-		else if (strcmp(name, "--op") == 0 && (strcmp(value, "put") == 0 || strcmp(value, "get") == 0))
+		else if (strcmp(name, "--op") == 0 &&
+			 (strcmp(value, "put") == 0 || strcmp(value, "get") == 0))
 			run.op = value[0] == 'p' ? BENCH_PUT : BENCH_GET;
 		else if (strcmp(name, "--connections") == 0)
 			run.connections = (uint32_t)strtoul(value, NULL, 10);
@@ -348,11 +355,12 @@ main(int argc, char **argv)
 	us = bench_now_us() - began;
 	cpu = bench_cpu_us(run.pid) - cpu;
 	own = bench_cpu_us((long)getpid()) - own;
-	printf("op=%s connections=%u seconds=%.2f ops=%llu errors=%llu ops_per_s=%.0f p50_us=%llu p99_us=%llu "
-	       "server_cpu_us_per_op=%.1f client_cpu_us_per_op=%.1f\n",
-	    run.op == BENCH_PUT ? "put" : "get", run.connections, (double)us / 1e6, (unsigned long long)run.finished,
-	    (unsigned long long)run.errors, (double)run.finished * 1e6 / (double)us,
-	    (unsigned long long)bench_latency_at(&run.latency, 0.5),
+	printf(
+	    "op=%s connections=%u seconds=%.2f ops=%llu errors=%llu ops_per_s=%.0f p50_us=%llu p99_us=%llu "
+	    "server_cpu_us_per_op=%.1f client_cpu_us_per_op=%.1f\n",
+	    run.op == BENCH_PUT ? "put" : "get", run.connections, (double)us / 1e6,
+	    (unsigned long long)run.finished, (unsigned long long)run.errors,
+	    (double)run.finished * 1e6 / (double)us, (unsigned long long)bench_latency_at(&run.latency, 0.5),
 	    (unsigned long long)bench_latency_at(&run.latency, 0.99),
 	    run.finished > 0 ? (double)cpu / (double)run.finished : 0.0,
 	    run.finished > 0 ? (double)own / (double)run.finished : 0.0);

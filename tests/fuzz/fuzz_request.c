@@ -75,7 +75,8 @@ LLVMFuzzerTestOneInput(const uint8_t *at, size_t n)
 {
 	static const size_t steps[] = {1, 2, 7, 64, 1000, 65536};
 	_Atomic uint64_t memory = 0;
-	struct conn_host host = {.find = find, .answered = answered, .memory = &memory, .memory_max = 8 << 20};
+	struct conn_host host = {
+	    .find = find, .answered = answered, .memory = &memory, .memory_max = 8 << 20};
 	struct conn conn = {0};
 	size_t step, taken;
 

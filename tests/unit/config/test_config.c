@@ -91,15 +91,18 @@ a_short_file_gets_the_documented_defaults(void **state)
 static void
 a_full_file_is_read_whole(void **state)
 {
-	static const char text[] =
-	    HEAD "account = \"123456789012\"; log_level = \"debug\";\n"
-		 "http = { listen = \"[::1]:0\"; threads = 3; connections_max = 10; idle_seconds = 5; memory_mb = 64; };\n"
-		 "store = { plugin = \"memory\"; cache_mb = 1; write_buffer_mb = 2; conflict_retention_days = 7; };\n"
-		 "journal = { plugin = \"memory\"; segment_mb = 3; checkpoint_mb = 4; retention_hours = 48; };\n"
-		 "replication = { listen = \"tcp://127.0.0.1:7\"; endpoint = \"ipc:///tmp/e\"; window = 9; batch_kb = 10;\n"
-		 "  max_clock_skew_ms = 11;\n"
-		 "  peers = ( { region = \"eu-west-1\"; number = 2; address = \"tcp://10.0.0.2:7001\"; },\n"
-		 "            { region = \"ap-1\"; number = 255; address = \"tls+tcp://x:1\"; } ); };\n";
+	static const char text[] = HEAD
+	    "account = \"123456789012\"; log_level = \"debug\";\n"
+	    "http = { listen = \"[::1]:0\"; threads = 3; connections_max = 10; idle_seconds = 5; memory_mb = "
+	    "64; };\n"
+	    "store = { plugin = \"memory\"; cache_mb = 1; write_buffer_mb = 2; conflict_retention_days = 7; "
+	    "};\n"
+	    "journal = { plugin = \"memory\"; segment_mb = 3; checkpoint_mb = 4; retention_hours = 48; };\n"
+	    "replication = { listen = \"tcp://127.0.0.1:7\"; endpoint = \"ipc:///tmp/e\"; window = 9; "
+	    "batch_kb = 10;\n"
+	    "  max_clock_skew_ms = 11;\n"
+	    "  peers = ( { region = \"eu-west-1\"; number = 2; address = \"tcp://10.0.0.2:7001\"; },\n"
+	    "            { region = \"ap-1\"; number = 255; address = \"tls+tcp://x:1\"; } ); };\n";
 	static struct config c;
 	struct tide_error error;
 
@@ -137,12 +140,14 @@ static const struct refused {
     {"number as text", HEAD "http = { threads = \"3\"; };\n", ":4: http.threads must be a whole number"},
     {"fraction", HEAD "http = { threads = 1.5; };\n", "http.threads must be a whole number"},
     {"under its range", HEAD "http = { threads = 0; };\n", "http.threads must be between 1 and 64, not 0"},
-    {"over its range", HEAD "replication = { window = 1025; };\n", "replication.window must be between 1 and 1024"},
+    {"over its range", HEAD "replication = { window = 1025; };\n",
+	"replication.window must be between 1 and 1024"},
     {"over 32 bits", HEAD "store = { cache_mb = 4294967297L; };\n", "store.cache_mb must be between"},
     {"text as a number", "region = 7;\n", ":1: region must be a string"},
     {"region's letters", "region = \"US_east\";\n", "region must be a region's name"},
     {"region's length", "region = \"" LONG_60 "aaaa\";\n", "region is longer than 63 bytes"},
-    {"number over 255", "region = \"a\"; number = 256; data = \"b\";", "number must be between 1 and 255, not 256"},
+    {"number over 255", "region = \"a\"; number = 256; data = \"b\";",
+	"number must be between 1 and 255, not 256"},
     {"account", HEAD "account = \"12345678901x\";\n", ":4: account must have exactly 12 digits"},
     {"log level", HEAD "log_level = \"loud\";\n", ":4: log_level must be"},
     {"listen without port", HEAD "http = { listen = \"127.0.0.1\"; };\n", "http.listen must be HOST:PORT"},
@@ -150,20 +155,26 @@ static const struct refused {
     {"port with a sign", HEAD "http = { listen = \"h:+1\"; };\n", "a port between 0 and 65535"},
     {"bare IPv6", HEAD "http = { listen = \"::1:80\"; };\n", "in brackets"},
     {"plugin", HEAD "store = { plugin = \"rocksdb\"; };\n", "store.plugin must be"},
-    {"address", HEAD "replication = { listen = \"127.0.0.1:3\"; };\n", "replication.listen must be an address"},
+    {"address", HEAD "replication = { listen = \"127.0.0.1:3\"; };\n",
+	"replication.listen must be an address"},
     {"peers not a list", HEAD "replication = { peers = 3; };\n", "replication.peers must be a list"},
     {"peer not a group", HEAD "replication = { peers = ( 3 ); };\n", "replication.peers must be a list of"},
-    {"peer's unknown key", HEAD "replication = { peers = ( { name = \"x\"; } ); };\n", "a peer has no key name"},
+    {"peer's unknown key", HEAD "replication = { peers = ( { name = \"x\"; } ); };\n",
+	"a peer has no key name"},
     {"peer without address", HEAD "replication = { peers = ( { region = \"x\"; number = 2; } ); };\n",
 	":4: a peer has no address"},
-    {"peer with our number", HEAD "replication = { peers = ( " PEER("eu", "1") " ); };\n", "this region's own"},
-    {"peer with our name", HEAD "replication = { peers = ( " PEER("us-east-1", "2") " ); };\n", "this region's own"},
-    {"two peers of one number", HEAD "replication = { peers = ( " PEER("a", "2") "," PEER("b", "2") " ); };\n",
-	"of another peer"},
+    {"peer with our number", HEAD "replication = { peers = ( " PEER("eu", "1") " ); };\n",
+	"this region's own"},
+    {"peer with our name", HEAD "replication = { peers = ( " PEER("us-east-1", "2") " ); };\n",
+	"this region's own"},
+    {"two peers of one number",
+	HEAD "replication = { peers = ( " PEER("a", "2") "," PEER("b", "2") " ); };\n", "of another peer"},
     {"two peers of one name", HEAD "replication = { peers = ( " PEER("a", "2") "," PEER("a", "3") " ); };\n",
 	"of another peer"},
-    {"socket path", "region = \"a\"; number = 1; data = \"/" LONG_60 "/" LONG_60 "\";", "too long for a socket"},
-    {"endpoint's path", HEAD "replication = { endpoint = \"ipc:///" LONG_60 "/" LONG_60 "\"; };", "longer than 107"},
+    {"socket path", "region = \"a\"; number = 1; data = \"/" LONG_60 "/" LONG_60 "\";",
+	"too long for a socket"},
+    {"endpoint's path", HEAD "replication = { endpoint = \"ipc:///" LONG_60 "/" LONG_60 "\"; };",
+	"longer than 107"},
 };
 
 static void
@@ -176,7 +187,8 @@ bad_files_are_refused_with_their_place(void **state)
 		memset(&c, 0x5a, sizeof c);
 		assert_int_equal(load(*state, refused[i].text, &c, &error), TIDE_USAGE);
 		if (strstr(error.message, refused[i].message) == NULL)
-			fail_msg("%s: \"%s\" is not in \"%s\"", refused[i].name, refused[i].message, error.message);
+			fail_msg("%s: \"%s\" is not in \"%s\"", refused[i].name, refused[i].message,
+			    error.message);
 		assert_memory_equal(error.message, ((struct scratch *)*state)->path, 10);
 		assert_int_equal((unsigned char)c.region[0], 0x5a);
 	}
@@ -192,7 +204,8 @@ more_than_31_peers_are_refused(void **state)
 
 	for (int i = 0; i < 32; i++)
 		n += (size_t)snprintf(text + n, sizeof text - n,
-		    "%s{ region = \"r%d\"; number = %d; address = \"tcp://x:1\"; }", i > 0 ? "," : "", i, i + 2);
+		    "%s{ region = \"r%d\"; number = %d; address = \"tcp://x:1\"; }", i > 0 ? "," : "", i,
+		    i + 2);
 	snprintf(text + n, sizeof text - n, "); };");
 	assert_int_equal(load(*state, text, &c, &error), TIDE_USAGE);
 	assert_non_null(strstr(error.message, "more than 31 peers"));

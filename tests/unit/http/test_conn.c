@@ -13,7 +13,8 @@
 #include "api/http/conn.h"
 
 #define SIGNED                                                                                               \
-	"Authorization: AWS4-HMAC-SHA256 Credential=a/b/c/d/aws4_request, SignedHeaders=host, Signature=ab\r\n" \
+	"Authorization: AWS4-HMAC-SHA256 Credential=a/b/c/d/aws4_request, SignedHeaders=host, "              \
+	"Signature=ab\r\n"                                                                                   \
 	"X-Amz-Date: 20260101T000000Z\r\n"
 #define POST_LINE "POST / HTTP/1.1\r\nHost: h\r\n"
 #define JSON_HEADERS "Content-Type: application/x-amz-json-1.0\r\n" SIGNED
@@ -27,7 +28,8 @@ handle_echo(struct request *request)
 	const struct json *text = json_get(&request->body, "text");
 
 	buf_append_string(&request->reply, "{\"text\":");
-	json_write_string(&request->reply, text != NULL && text->type == JSON_STRING ? text->text : BYTES_LITERAL(""));
+	json_write_string(
+	    &request->reply, text != NULL && text->type == JSON_STRING ? text->text : BYTES_LITERAL(""));
 	buf_append_byte(&request->reply, '}');
 	request_ok(request);
 }
@@ -70,8 +72,8 @@ handle_big(struct request *request)
 static const struct operation *
 find(struct bytes name)
 {
-	static const struct operation operations[] = {
-	    {"Echo", handle_echo}, {"Later", handle_later}, {"Fail", handle_fail}, {"Break", handle_break}, {"Big", handle_big}};
+	static const struct operation operations[] = {{"Echo", handle_echo}, {"Later", handle_later},
+	    {"Fail", handle_fail}, {"Break", handle_break}, {"Big", handle_big}};
 
 	for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
 		if (bytes_is(name, operations[i].name))
@@ -182,53 +184,80 @@ reply(const struct fixture *f)
 static const struct exchange {
 	const char *name, *raw, *status;
 	const char *part; /* of the reply */
-	bool ends;        /* the connection, after it */
+	bool ends; /* the connection, after it */
 } exchanges[] = {
-    {"a request", HEAD("Echo") "Content-Length: 12\r\n\r\n{\"text\":\"x\"}", "200 OK", "\r\n\r\n{\"text\":\"x\"}", false},
-    {"chunked", HEAD("Echo") "Transfer-Encoding: chunked\r\n\r\n5;a=b\r\n{\"tex\r\n7\r\nt\":\"x\"}\r\n0\r\nTrailer: x\r\n\r\n",
+    {"a request", HEAD("Echo") "Content-Length: 12\r\n\r\n{\"text\":\"x\"}", "200 OK",
+	"\r\n\r\n{\"text\":\"x\"}", false},
+    {"chunked",
+	HEAD("Echo") "Transfer-Encoding: chunked\r\n\r\n5;a=b\r\n{\"tex\r\n7\r\nt\":\"x\"}\r\n0\r\nTrailer: "
+		     "x\r\n\r\n",
 	"200 OK", "{\"text\":\"x\"}", false},
-    {"expects to be told to go on", HEAD("Echo") "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{}", "200 OK", "{\"text\":\"\"}", false},
-    {"asks to close", HEAD("Echo") "Connection: close\r\nContent-Length: 2\r\n\r\n{}", "200 OK", "Connection: close\r\n", true},
-    {"offers another protocol", HEAD("Echo") "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\nContent-Length: 2\r\n\r\n{}",
+    {"expects to be told to go on", HEAD("Echo") "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{}",
+	"200 OK", "{\"text\":\"\"}", false},
+    {"asks to close", HEAD("Echo") "Connection: close\r\nContent-Length: 2\r\n\r\n{}", "200 OK",
+	"Connection: close\r\n", true},
+    {"offers another protocol",
+	HEAD("Echo") "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: "
+		     "x\r\nContent-Length: 2\r\n\r\n{}",
 	"200 OK", "{\"text\":\"\"}", false},
     {"HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", "200 OK", "healthy: ", true},
-    {"HTTP/1.0 kept alive", "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "200 OK", "Connection: keep-alive\r\n", false},
-    {"empty lines first", "\r\n\r\nGET / HTTP/1.1\r\nHost: a.b:8001\r\n\r\n", "200 OK", "\r\n\r\nhealthy: a.b:8001 \n", false},
+    {"HTTP/1.0 kept alive", "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "200 OK",
+	"Connection: keep-alive\r\n", false},
+    {"empty lines first", "\r\n\r\nGET / HTTP/1.1\r\nHost: a.b:8001\r\n\r\n", "200 OK",
+	"\r\n\r\nhealthy: a.b:8001 \n", false},
     {"another path", "GET /x HTTP/1.1\r\n\r\n", "404 Not Found", "<UnknownOperationException/>", false},
-    {"another method", "PUT / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", "404 Not Found", "<UnknownOperationException/>", false},
+    {"another method", "PUT / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", "404 Not Found",
+	"<UnknownOperationException/>", false},
     {"no method at all", "BREW / HTTP/1.1\r\n\r\n", "404 Not Found", "<UnknownOperationException/>", true},
     {"CONNECT", "CONNECT h:1 HTTP/1.1\r\n\r\n", "404 Not Found", "Unknown", false},
     {"HEAD", "HEAD / HTTP/1.1\r\n\r\n", "404 Not Found", "Content-Length: 29\r\n", false},
-    {"another content type", POST_LINE SIGNED "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}", "404 Not Found", "<Unknown", false},
-    {"preflight", "OPTIONS / HTTP/1.1\r\nOrigin: http://x\r\nAccess-Control-Request-Headers: a, b\r\n\r\n", "200 OK",
-	"Access-Control-Allow-Headers: a, b\r\n", false},
+    {"another content type", POST_LINE SIGNED "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}",
+	"404 Not Found", "<Unknown", false},
+    {"preflight", "OPTIONS / HTTP/1.1\r\nOrigin: http://x\r\nAccess-Control-Request-Headers: a, b\r\n\r\n",
+	"200 OK", "Access-Control-Allow-Headers: a, b\r\n", false},
     {"from a page", HEAD("Nothing") "Origin: http://x\r\nContent-Length: 2\r\n\r\n{}", "400 Bad Request",
 	"Access-Control-Allow-Origin: *\r\n", false},
     {"no target", POST_LINE JSON_HEADERS "Content-Length: 2\r\n\r\n{}", "400 Bad Request",
 	"\r\n\r\n{\"__type\":\"com.amazon.coral.service#UnknownOperationException\"}", false},
-    {"unknown operation", HEAD("Nothing") "Content-Length: 2\r\n\r\n{}", "400 Bad Request", "UnknownOperationException", false},
-    {"unsigned", POST_LINE "Content-Type: application/x-amz-json-1.0\r\nX-Amz-Target: DynamoDB_20120810.Echo\r\nContent-Length: 2\r\n\r\n{}",
+    {"unknown operation", HEAD("Nothing") "Content-Length: 2\r\n\r\n{}", "400 Bad Request",
+	"UnknownOperationException", false},
+    {"unsigned",
+	POST_LINE "Content-Type: application/x-amz-json-1.0\r\nX-Amz-Target: "
+		  "DynamoDB_20120810.Echo\r\nContent-Length: 2\r\n\r\n{}",
 	"400 Bad Request", "#MissingAuthenticationTokenException\",\"message\":\"Request is missing", false},
     {"no body", HEAD("Echo") "\r\n", "400 Bad Request", "#SerializationException\",\"Message\":\"", false},
-    {"empty body", HEAD("Echo") "Content-Length: 0\r\n\r\n", "400 Bad Request", "#SerializationException", false},
-    {"an array", HEAD("Echo") "Content-Length: 2\r\n\r\n[]", "400 Bad Request", "#SerializationException", false},
-    {"cut JSON", HEAD("Echo") "Content-Length: 2\r\n\r\n{\"", "400 Bad Request", "#SerializationException", false},
-    {"bad UTF-8", HEAD("Echo") "Content-Length: 12\r\n\r\n{\"text\":\"\xff\"}", "400 Bad Request", "#SerializationException", false},
+    {"empty body", HEAD("Echo") "Content-Length: 0\r\n\r\n", "400 Bad Request", "#SerializationException",
+	false},
+    {"an array", HEAD("Echo") "Content-Length: 2\r\n\r\n[]", "400 Bad Request", "#SerializationException",
+	false},
+    {"cut JSON", HEAD("Echo") "Content-Length: 2\r\n\r\n{\"", "400 Bad Request", "#SerializationException",
+	false},
+    {"bad UTF-8", HEAD("Echo") "Content-Length: 12\r\n\r\n{\"text\":\"\xff\"}", "400 Bad Request",
+	"#SerializationException", false},
     {"an error with members", HEAD("Fail") "Content-Length: 2\r\n\r\n{}", "400 Bad Request",
-	"ConditionalCheckFailedException\",\"message\":\"The conditional request failed\",\"Item\":{}}", false},
+	"ConditionalCheckFailedException\",\"message\":\"The conditional request failed\",\"Item\":{}}",
+	false},
     {"an error of ours", HEAD("Break") "Content-Length: 2\r\n\r\n{}", "500 Internal Server Error",
-	"\r\n\r\n{\"__type\":\"com.amazonaws.dynamodb.v20120810#InternalServerError\",\"message\":\"Internal server error\"}", false},
+	"\r\n\r\n{\"__type\":\"com.amazonaws.dynamodb.v20120810#InternalServerError\",\"message\":\"Internal "
+	"server error\"}",
+	false},
     {"not HTTP", "\x16\x03\x01", "404 Not Found", "", true},
     {"bad header", "GET / HTTP/1.1\r\n:x\r\n\r\n", "400 Bad Request", "", true},
     {"bad version", "GET / HTTP/x\r\n\r\n", "400 Bad Request", "", true},
-    {"both lengths", HEAD("Echo") "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n", "400 Bad Request", "", true},
-    {"two lengths", HEAD("Echo") "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "400 Bad Request", "", true},
+    {"both lengths", HEAD("Echo") "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
+	"400 Bad Request", "", true},
+    {"two lengths", HEAD("Echo") "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "400 Bad Request", "",
+	true},
     {"length with a sign", HEAD("Echo") "Content-Length: -1\r\n\r\n", "400 Bad Request", "", true},
-    {"length over 64 bits", HEAD("Echo") "Content-Length: 99999999999999999999999\r\n\r\n", "400 Bad Request", "", true},
-    {"length over the bound", HEAD("Echo") "Content-Length: 17825793\r\n\r\n", "413 Payload Too Large", "RequestEntityTooLarge", true},
+    {"length over 64 bits", HEAD("Echo") "Content-Length: 99999999999999999999999\r\n\r\n", "400 Bad Request",
+	"", true},
+    {"length over the bound", HEAD("Echo") "Content-Length: 17825793\r\n\r\n", "413 Payload Too Large",
+	"RequestEntityTooLarge", true},
     {"bad chunk", HEAD("Echo") "Transfer-Encoding: chunked\r\n\r\nx\r\n", "400 Bad Request", "", true},
-    {"unknown coding", HEAD("Echo") "Content-Encoding: br\r\nContent-Length: 2\r\n\r\n{}", "500 Internal Server Error", "", false},
-    {"not of its coding", HEAD("Echo") "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", "400 Bad Request", "#Serialization", false},
+    {"unknown coding", HEAD("Echo") "Content-Encoding: br\r\nContent-Length: 2\r\n\r\n{}",
+	"500 Internal Server Error", "", false},
+    {"not of its coding", HEAD("Echo") "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+	"400 Bad Request", "#Serialization", false},
 };
 
 /* Every exchange in one piece and in pieces of every size from one byte up. */
@@ -247,9 +276,11 @@ requests_are_answered_however_they_are_cut(void **state)
 			f = *state;
 			feed(f, e->raw, n, step);
 			snprintf(status, sizeof status, "HTTP/1.1 %s\r\n", e->status);
-			if (strncmp(reply(f), status, strlen(status)) != 0 || strstr(reply(f), e->part) == NULL ||
+			if (strncmp(reply(f), status, strlen(status)) != 0 ||
+			    strstr(reply(f), e->part) == NULL ||
 			    f->conn.state != (e->ends ? CONN_LINGER : CONN_IDLE))
-				fail_msg("%s, %zu bytes at a time: state %d, reply %s", e->name, step, f->conn.state, reply(f));
+				fail_msg("%s, %zu bytes at a time: state %d, reply %s", e->name, step,
+				    f->conn.state, reply(f));
 			teardown(state);
 		}
 	}
@@ -264,11 +295,13 @@ a_reply_carries_length_id_and_checksum(void **state)
 
 	ask(f, HEAD("Echo") "Content-Length: 12\r\n\r\n{\"text\":\"x\"}");
 	body = strstr(reply(f), "\r\n\r\n") + 4;
-	snprintf(want, sizeof want, "x-amz-crc32: %lu\r\n", crc32(0, (const Bytef *)body, (uInt)strlen(body)));
+	snprintf(
+	    want, sizeof want, "x-amz-crc32: %lu\r\n", crc32(0, (const Bytef *)body, (uInt)strlen(body)));
 	assert_non_null(strstr(reply(f), want));
 	assert_non_null(strstr(reply(f), "Content-Length: 12\r\n"));
 	assert_non_null(strstr(reply(f), "Content-Type: application/x-amz-json-1.0\r\n"));
-	assert_int_equal(strspn(strstr(reply(f), "x-amzn-RequestId: ") + 18, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"), 52);
+	assert_int_equal(
+	    strspn(strstr(reply(f), "x-amzn-RequestId: ") + 18, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"), 52);
 }
 
 static void
@@ -281,7 +314,8 @@ pipelined_requests_are_answered_in_order(void **state)
 	for (int i = 0; i < 5; i++) {
 		size_t n = strlen(raw);
 
-		snprintf(raw + n, sizeof raw - n, HEAD("Echo") "Content-Length: 12\r\n\r\n{\"text\":\"%d\"}", i);
+		snprintf(
+		    raw + n, sizeof raw - n, HEAD("Echo") "Content-Length: 12\r\n\r\n{\"text\":\"%d\"}", i);
 	}
 	ask(f, raw);
 	at = reply(f);
@@ -366,7 +400,8 @@ a_compressed_body_is_read_and_a_large_reply_compressed(void **state)
 	char head[1024];
 
 	assert_int_equal(http_deflate(HTTP_GZIP, BYTES_LITERAL("{\"text\":\"packed\"}"), &packed), TIDE_OK);
-	snprintf(head, sizeof head, HEAD("Echo") "Content-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n", packed.n);
+	snprintf(head, sizeof head, HEAD("Echo") "Content-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n",
+	    packed.n);
 	feed(f, head, strlen(head), SIZE_MAX);
 	feed(f, packed.at, packed.n, 5);
 	assert_non_null(strstr(reply(f), "{\"text\":\"packed\"}"));

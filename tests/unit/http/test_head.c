@@ -137,11 +137,14 @@ static const struct signed_case {
     {"absent", NULL, true, TIDE_MISSING_TOKEN, "Request is missing Authentication Token"},
     {"empty", "", true, TIDE_MISSING_TOKEN, "Request is missing Authentication Token"},
     {"no date", SIGNED, false, TIDE_INCOMPLETE_SIGNATURE,
-	"Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. Authorization=" SIGNED},
+	"Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. "
+	"Authorization=" SIGNED},
     {"algorithm only", "AWS4-HMAC-SHA256", true, TIDE_INCOMPLETE_SIGNATURE,
-	"Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. "
+	"Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' "
+	"parameter. "
 	"Authorization header requires 'SignedHeaders' parameter. Authorization=AWS4-HMAC-SHA256"},
-    {"empty part", "AWS4-HMAC-SHA256 Credential=a, SignedHeaders=b, Signature=", true, TIDE_INCOMPLETE_SIGNATURE,
+    {"empty part", "AWS4-HMAC-SHA256 Credential=a, SignedHeaders=b, Signature=", true,
+	TIDE_INCOMPLETE_SIGNATURE,
 	"Authorization header requires 'Signature' parameter. Authorization=AWS4-HMAC-SHA256 Credential=a, "
 	"SignedHeaders=b, Signature="},
     {"another scheme", "Basic x\xff", true, TIDE_INCOMPLETE_SIGNATURE,
@@ -177,9 +180,9 @@ content_types_and_codings_are_told_apart(void **state)
 	static const struct {
 		const char *accept;
 		enum http_coding want;
-	} accepts[] = {{"", HTTP_IDENTITY}, {"identity", HTTP_IDENTITY}, {"gzip", HTTP_GZIP}, {"br, GZIP", HTTP_GZIP},
-	    {"deflate, gzip;q=0", HTTP_DEFLATE}, {"deflate,gzip;q=0.5", HTTP_GZIP}, {"gzip;q=0.000", HTTP_IDENTITY},
-	    {",,;", HTTP_IDENTITY}, {"*", HTTP_IDENTITY}};
+	} accepts[] = {{"", HTTP_IDENTITY}, {"identity", HTTP_IDENTITY}, {"gzip", HTTP_GZIP},
+	    {"br, GZIP", HTTP_GZIP}, {"deflate, gzip;q=0", HTTP_DEFLATE}, {"deflate,gzip;q=0.5", HTTP_GZIP},
+	    {"gzip;q=0.000", HTTP_IDENTITY}, {",,;", HTTP_IDENTITY}, {"*", HTTP_IDENTITY}};
 
 	(void)state;
 	assert_true(http_content_type_known(bytes_of_string("application/x-amz-json-1.0")));
@@ -210,8 +213,10 @@ bodies_are_compressed_and_back_and_bombs_end(void **state)
 		assert_true(packed.n < n / 100);
 		assert_int_equal(http_inflate(codings[i], buf_bytes(&packed), n, &back), TIDE_OK);
 		assert_int_equal(back.n, n);
-		assert_int_equal(http_inflate(codings[i], buf_bytes(&packed), n - 1, &back), TIDE_REQUEST_TOO_LARGE);
-		assert_int_equal(http_inflate(codings[i], bytes_of(packed.at, packed.n / 2), n, &back), TIDE_SERIALIZATION);
+		assert_int_equal(
+		    http_inflate(codings[i], buf_bytes(&packed), n - 1, &back), TIDE_REQUEST_TOO_LARGE);
+		assert_int_equal(http_inflate(codings[i], bytes_of(packed.at, packed.n / 2), n, &back),
+		    TIDE_SERIALIZATION);
 		assert_int_equal(http_inflate(codings[i], BYTES_LITERAL("{}"), n, &back), TIDE_SERIALIZATION);
 		assert_int_equal(http_inflate(codings[i], BYTES_NONE, n, &back), TIDE_SERIALIZATION);
 	}
@@ -231,7 +236,8 @@ request_ids_are_52_letters_and_differ(void **state)
 	for (size_t i = 0; i < 1000; i++) {
 		http_ids_next(&source, ids[i]);
 		for (size_t j = 0; j < HTTP_REQUEST_ID_LENGTH; j++)
-			assert_true((ids[i][j] >= '0' && ids[i][j] <= '9') || (ids[i][j] >= 'A' && ids[i][j] <= 'Z'));
+			assert_true(
+			    (ids[i][j] >= '0' && ids[i][j] <= '9') || (ids[i][j] >= 'A' && ids[i][j] <= 'Z'));
 		for (size_t j = 0; j < i; j++)
 			assert_memory_not_equal(ids[i], ids[j], HTTP_REQUEST_ID_LENGTH);
 	}

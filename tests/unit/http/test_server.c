@@ -113,7 +113,8 @@ handle_big(struct request *request)
 static const struct operation *
 find(struct bytes name)
 {
-	static const struct operation operations[] = {{"Echo", echo}, {"Later", handle_later}, {"Big", handle_big}};
+	static const struct operation operations[] = {
+	    {"Echo", echo}, {"Later", handle_later}, {"Big", handle_big}};
 
 	for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
 		if (bytes_is(name, operations[i].name))
@@ -127,7 +128,8 @@ find(struct bytes name)
 static int
 dial(uint16_t port)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in to = {
+	    .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct timeval wait = {WAIT_SECONDS, 0};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
@@ -175,7 +177,8 @@ hear(int fd, char *out, size_t room)
 			return 0;
 		n += (size_t)got;
 		out[n] = '\0';
-		if (want == SIZE_MAX && strstr(out, "\r\n\r\n") != NULL && strstr(out, "Content-Length: ") != NULL)
+		if (want == SIZE_MAX && strstr(out, "\r\n\r\n") != NULL &&
+		    strstr(out, "Content-Length: ") != NULL)
 			want = (size_t)(strstr(out, "\r\n\r\n") + 4 - out) +
 			       strtoul(strstr(out, "Content-Length: ") + 16, NULL, 10);
 	}
@@ -302,7 +305,8 @@ static void
 a_port_in_use_is_named(void **state)
 {
 	struct http_server *server = serve((struct http_options){.threads = 2}), *second;
-	struct http_options options = {.host = "127.0.0.1", .port = http_server_port(server), .threads = 2, .find = find};
+	struct http_options options = {
+	    .host = "127.0.0.1", .port = http_server_port(server), .threads = 2, .find = find};
 	struct tide_error error;
 	char want[128];
 
@@ -472,7 +476,8 @@ accepting_goes_on_when_file_descriptors_were_short(void **state)
 	none.rlim_cur = (rlim_t)fd + 1;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	assert_int_equal(connect(fd,
-			     (struct sockaddr *)&(struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port),
+			     (struct sockaddr *)&(struct sockaddr_in){.sin_family = AF_INET,
+				 .sin_port = htons(port),
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)},
 			     sizeof(struct sockaddr_in)),
 	    0);
