@@ -184,8 +184,9 @@ print_value(struct buf *out, const struct json *json, const struct param *p, uns
 	switch (json->type) {
 	case JSON_STRING:
 	case JSON_NUMBER:
-		buf_append(
-		    out, json->text.at, json->text.n > VALUE_PRINT_MAX ? VALUE_PRINT_MAX : json->text.n);
+		/* Sentences are C strings: a NUL would end them. */
+		for (size_t i = 0; i < json->text.n && i < VALUE_PRINT_MAX; i++)
+			buf_append_byte(out, json->text.at[i] == 0 ? '?' : json->text.at[i]);
 		break;
 	case JSON_TRUE:
 	case JSON_FALSE:
