@@ -32,6 +32,8 @@ struct journal_options {
  */
 tide_err journal_open(const char *plugin, const char *dir, const struct journal_options *options,
     struct journal **out, struct tide_error *error);
+
+/** Close; takes NULL. No reader may be open. */
 void journal_close(struct journal *journal);
 
 /** The id that a journal folder belongs to, read from its segments. TIDE_NOTFOUND: no journal there. */

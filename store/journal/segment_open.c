@@ -417,7 +417,8 @@ segments_open_with(const struct segment_sys *sys, const char *dir, const struct 
 		rc = open_all(s, options->create, error);
 	if (rc != TIDE_OK) {
 		segments_close(&s->base);
-		return rc;
+		/* "Unknown" is what an append can be; an opening that fails has only failed. */
+		return rc == TIDE_UNKNOWN ? tide_fail(error, TIDE_IO, "journal %s: a sync failed", dir) : rc;
 	}
 	*out = &s->base;
 	return TIDE_OK;

@@ -52,10 +52,18 @@ void kv_batch_clear(struct kv_batch *batch);
 void kv_batch_put(struct kv_batch *batch, struct bytes key, struct bytes value);
 void kv_batch_delete(struct kv_batch *batch, struct bytes key);
 
-/** Apply a batch (the batch may be cleared and used again). TIDE_FULL, TIDE_IO, TIDE_NOMEM: nothing of it is visible. */
+/**
+ * Apply a batch (the batch may be cleared and used again).
+ * Errors     TIDE_FULL, TIDE_IO, TIDE_CORRUPT, TIDE_NOMEM: nothing of it is visible. The store may refuse every later
+ *            write until it is opened again.
+ */
 tide_err kv_write(struct kv *kv, struct kv_batch *batch);
 
-/** Everything written so far is on disk when this returns TIDE_OK. May take tens of milliseconds. */
+/**
+ * Everything written so far is on disk when this returns TIDE_OK. May take tens of milliseconds, half a second when it
+ * meets a compaction; writers go on meanwhile, and what they write beside it may or may not be covered.
+ * Errors     as for kv_write; nothing is known to be on disk since the barrier before.
+ */
 tide_err kv_barrier(struct kv *kv);
 
 struct kv_snapshot *kv_snapshot_take(struct kv *kv);

@@ -12,6 +12,8 @@
  * which the journal brings back. So when an open fails as damaged, it is tried once more without the logs.
  * Damage elsewhere (manifest, tables) is TIDE_CORRUPT; `leveldb_repair_db` is not used, as it can bring back what
  * a compaction had dropped.
+ *
+ * Blocks are compressed with snappy, LevelDB's default: items of one table repeat their attribute names.
  */
 #include <assert.h>
 #include <dirent.h>

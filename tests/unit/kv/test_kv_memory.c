@@ -1,0 +1,118 @@
+/* Power cuts on the memory store's disks. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "store/kv/kv.h"
+#include "store/kv/kv_memory.h"
+
+static struct kv *
+start(void)
+{
+	struct kv_options options = {.create = true};
+	struct tide_error error;
+	struct kv *kv = NULL;
+
+	assert_int_equal(kv_open("memory", "disk", &options, &kv, &error), TIDE_OK);
+	return kv;
+}
+
+static void
+put(struct kv *kv, const char *key, const char *value)
+{
+	struct kv_batch *batch = kv_batch_new(kv);
+
+	if (value != NULL)
+		kv_batch_put(batch, bytes_of_string(key), bytes_of_string(value));
+	else
+		kv_batch_delete(batch, bytes_of_string(key));
+	assert_int_equal(kv_write(kv, batch), TIDE_OK);
+	kv_batch_free(batch);
+}
+
+static void
+expect(struct kv *kv, const char *key, const char *want)
+{
+	struct buf got = {0};
+	tide_err rc = kv_get(kv, NULL, bytes_of_string(key), &got);
+
+	assert_int_equal(rc, want == NULL ? TIDE_NOTFOUND : TIDE_OK);
+	if (want != NULL)
+		assert_true(bytes_is(buf_bytes(&got), want));
+	buf_fini(&got);
+}
+
+static bool
+keep_by_mask(void *context, size_t index)
+{
+	return (*(const unsigned *)context >> index & 1) != 0;
+}
+
+static void
+a_power_cut_loses_any_of_the_batches_since_the_barrier(void **state)
+{
+	(void)state;
+	for (unsigned kept = 0; kept < 16; kept++) {
+		struct kv *kv;
+
+		assert_int_equal(kv_memory_disk_make("disk"), TIDE_OK);
+		kv = start();
+		put(kv, "a", "1");
+		put(kv, "b", "1");
+		assert_int_equal(kv_barrier(kv), TIDE_OK);
+		put(kv, "a", "2");
+		put(kv, "b", NULL);
+		put(kv, "c", "2");
+		put(kv, "a", "3");
+		kv_close(kv);
+		assert_int_equal(kv_memory_disk_crash("disk", keep_by_mask, &kept), TIDE_OK);
+		/* What came through one cut is there after the next. */
+		assert_int_equal(kv_memory_disk_crash("disk", NULL, NULL), TIDE_OK);
+		kv = start();
+		expect(kv, "a", kept & 8 ? "3" : kept & 1 ? "2" : "1");
+		expect(kv, "b", kept & 2 ? NULL : "1");
+		expect(kv, "c", kept & 4 ? "2" : NULL);
+		kv_close(kv);
+		kv_memory_disk_destroy("disk");
+	}
+}
+
+static void
+without_a_disk_a_store_begins_empty(void **state)
+{
+	struct kv *kv;
+
+	(void)state;
+	kv = start();
+	put(kv, "a", "1");
+	kv_close(kv);
+	kv = start();
+	expect(kv, "a", NULL);
+	kv_close(kv);
+}
+
+static void
+an_unknown_plugin_is_refused(void **state)
+{
+	struct tide_error error;
+	struct kv *kv = NULL;
+
+	(void)state;
+	assert_int_equal(kv_open("punched-cards", "disk", NULL, &kv, &error), TIDE_USAGE);
+	assert_non_null(strstr(error.message, "punched-cards"));
+	assert_null(kv);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_power_cut_loses_any_of_the_batches_since_the_barrier),
+	    cmocka_unit_test(without_a_disk_a_store_begins_empty),
+	    cmocka_unit_test(an_unknown_plugin_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
