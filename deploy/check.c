@@ -21,7 +21,8 @@ print_fault(void *arg, const char *fault)
 static int
 check_folder(const char *name, const char *data)
 {
-	const struct shard_options options = {.dir = data, .kv_plugin = "leveldb", .journal_plugin = "segments"};
+	const struct shard_options options = {
+	    .dir = data, .kv_plugin = "leveldb", .journal_plugin = "segments"};
 	struct check_counts counts = {0};
 	struct tide_error error = {0};
 	tide_err rc;
@@ -33,10 +34,10 @@ check_folder(const char *name, const char *data)
 		fprintf(stderr, "tidemark: %s: %s\n", data, error.message);
 	if (rc != TIDE_OK)
 		return COMMAND_FAILED;
-	printf("%s: %s: journal %" PRIu64 "-%" PRIu64 ", %" PRIu64 " units, %" PRIu64 " records; %" PRIu64 " tables, %" PRIu64
-	       " items, %" PRIu64 " tombstones; %" PRIu64 " faults\n",
-	    name, counts.faults == 0 ? "sound" : "DAMAGED", counts.segments_from, counts.segments_to, counts.units,
-	    counts.records, counts.tables, counts.items, counts.tombstones, counts.faults);
+	printf("%s: %s: journal %" PRIu64 "-%" PRIu64 ", %" PRIu64 " units, %" PRIu64 " records; %" PRIu64
+	       " tables, %" PRIu64 " items, %" PRIu64 " tombstones; %" PRIu64 " faults\n",
+	    name, counts.faults == 0 ? "sound" : "DAMAGED", counts.segments_from, counts.segments_to,
+	    counts.units, counts.records, counts.tables, counts.items, counts.tombstones, counts.faults);
 	return counts.faults == 0 ? COMMAND_OK : COMMAND_FAILED;
 }
 

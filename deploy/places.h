@@ -16,7 +16,7 @@ struct place {
 	uint8_t number; /* 0: not known */
 	char url[96]; /* of its DynamoDB API, "http://127.0.0.1:8001"; empty: not known */
 	char endpoint[256]; /* nng address of its API process's local endpoint; empty: not known */
-	char data[4096];    /* folder of its journal and store; empty: not known */
+	char data[4096]; /* folder of its journal and store; empty: not known */
 };
 
 struct places {

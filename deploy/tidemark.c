@@ -12,6 +12,8 @@
 #include "deploy/command.h"
 
 static const struct command commands[] = {
+    {"status", "PLACES [--json] [--wait SECONDS]",
+	"regions, links, tables: who is behind, and whether regions agree", command_status},
     {"conflicts", "PLACE [--table T] [--limit N] [--json]", "what last-writer-wins has discarded",
 	command_conflicts},
     {"lag", "PLACES --table T [--samples N] [--json]",
