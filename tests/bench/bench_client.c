@@ -27,20 +27,25 @@ pool(void)
 }
 
 /* "pk" and 16 bytes, nine attributes of 2 + 60 bytes, and one that fills up to BENCH_ITEM_BYTES. */
+struct bytes
+bench_attribute(uint64_t key, uint64_t attribute)
+{
+	uint64_t random = (key * 10 + attribute + 1) * 0x9e3779b97f4a7c15u;
+
+	return bytes_of(pool() + (random >> 32) % POOL_BYTES,
+	    attribute < 9 ? 60 : BENCH_ITEM_BYTES - (2 + 16) - 9 * 62 - 2);
+}
+
 static void
 append_item(struct buf *out, uint64_t key)
 {
-	const char *text = pool();
-	uint64_t random = (key + 1) * 0x9e3779b97f4a7c15u;
-
 	buf_append_format(out, "{\"pk\":{\"S\":\"user%012llu\"}", (unsigned long long)key);
-	for (int i = 0; i < 10; i++) {
+	for (uint64_t i = 0; i < 10; i++) {
 		char name[] = {',', '"', 'f', (char)('0' + i), '"', ':', '{', '"', 'S', '"', ':', '"'};
+		struct bytes text = bench_attribute(key, i);
 
-		random = random * 6364136223846793005u + 1442695040888963407u;
 		buf_append(out, name, sizeof name);
-		buf_append(out, text + (random >> 48) % POOL_BYTES,
-		    i < 9 ? 60 : BENCH_ITEM_BYTES - (2 + 16) - 9 * 62 - 2);
+		buf_append(out, text.at, text.n);
 		buf_append(out, "\"}", 2);
 	}
 	buf_append_byte(out, '}');

@@ -13,6 +13,9 @@ enum bench_op { BENCH_PUT, BENCH_GET, BENCH_CREATE, BENCH_DESCRIBE, BENCH_OP_COU
 /** Append a whole HTTP request for item number `key` of `table`. */
 void bench_request(struct buf *out, enum bench_op op, const char *host, const char *table, uint64_t key);
 
+/** Attribute 0..9 of item `key`: text that the caller must not change. */
+struct bytes bench_attribute(uint64_t key, uint64_t attribute);
+
 /* Latencies in microseconds: 64 steps per power of two, so that a percentile is exact to 1.6 %. */
 #define BENCH_STEPS 64
 #define BENCH_POWERS 32

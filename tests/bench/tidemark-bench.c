@@ -27,7 +27,8 @@ static const char usage[] = "usage: tidemark-bench --port N [options]\n"
 			    "  --count N            end after N operations\n"
 			    "  --table NAME         default bench\n"
 			    "  --keys N             keys are drawn from 0..N-1; default 100000\n"
-			    "  --sequential         keys in order instead of at random: fills a table\n"
+			    "  --first N            the first key of --sequential; default 0\n"
+    "  --sequential         keys in order instead of at random: fills a table\n"
 			    "  --create             create the table first and wait until it is ACTIVE\n"
 			    "  --server-pid PID     report that process's CPU time per operation\n"
 			    "  --every SECONDS      a line for each interval, too\n";
@@ -323,6 +324,8 @@ parse_arguments(int argc, char **argv)
 			run.count = strtoull(value, NULL, 10);
 		else if (strcmp(name, "--keys") == 0)
 			run.keys = strtoull(value, NULL, 10);
+		else if (strcmp(name, "--first") == 0)
+			run.next_key = strtoull(value, NULL, 10);
 		else if (strcmp(name, "--server-pid") == 0)
 			run.pid = strtol(value, NULL, 10);
 		else
