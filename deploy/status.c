@@ -81,9 +81,9 @@ print_number(const char *format, uint64_t number)
 static void
 print_links(const struct report *report)
 {
-	const struct json *links = json_get(&report->status, "links");
+	const struct json *links = tree_follow(&report->status, "replicator.links");
 
-	if (!tree_true(&report->status, "replicator"))
+	if (!tree_true(&report->status, "replicator.running"))
 		printf("    its replicator does not run\n");
 	for (uint32_t i = 0; links != NULL && links->type == JSON_ARRAY && i < links->array.n; i++) {
 		const struct json *link = &links->array.at[i];
@@ -92,8 +92,8 @@ print_links(const struct report *report)
 
 		printf("    from %-16.*s %-10.*s", (int)region.n, (const char *)region.at, (int)state.n,
 		    (const char *)state.at);
-		print_number(" behind %s records", tree_number(link, "records_behind"));
-		print_number(", %s ms", tree_number(link, "ms_behind"));
+		print_number(" behind %s records", tree_number(link, "behind_records"));
+		print_number(", %s ms", tree_number(link, "behind_ms"));
 		print_number("; %s B/s", tree_number(link, "bytes_per_second"));
 		print_number(", round trip %s us", tree_number(link, "round_trip_us"));
 		if (!tree_true(link, "connected") && reason.n > 0)
@@ -116,22 +116,22 @@ print_region(const struct report *report)
 	printf("%s: journal %.*s", report->name, (int)journal.n, (const char *)journal.at);
 	print_number(", sequence %s", tree_number(&report->status, "last_seq"));
 	print_number(", conflicts logged %s", tree_number(&report->status, "conflicts"));
-	printf("%s\n",
-	    tree_true(&report->status, "writes") ? "" : ", REFUSES WRITES (a member has not counted it yet)");
+	printf("%s\n", tree_true(&report->status, "may_write")
+			   ? ""
+			   : ", REFUSES WRITES (a member has not counted it yet)");
 	print_links(report);
 }
 
 static void
 print_vector(const struct json *vector)
 {
-	if (vector == NULL || vector->type != JSON_OBJECT || vector->object.n == 0)
+	if (vector == NULL || vector->type != JSON_ARRAY || vector->array.n == 0)
 		printf("-");
-	for (uint32_t i = 0; vector != NULL && vector->type == JSON_OBJECT && i < vector->object.n; i++) {
-		const struct json_member *mark = &vector->object.at[i];
-		struct bytes seq = tree_text(&mark->value, "0");
+	for (uint32_t i = 0; vector != NULL && vector->type == JSON_ARRAY && i < vector->array.n; i++) {
+		struct bytes journal = tree_text(&vector->array.at[i], "journal");
 
-		printf("%s%.*s:%.*s", i == 0 ? "" : " ", (int)mark->name.n, (const char *)mark->name.at,
-		    (int)seq.n, (const char *)seq.at);
+		printf("%s%.*s:", i == 0 ? "" : " ", (int)journal.n, (const char *)journal.at);
+		print_number("%s", tree_number(&vector->array.at[i], "seq"));
 	}
 }
 
@@ -152,9 +152,9 @@ print_table(const struct table_report *table)
 		print_number(" %10s items", tree_number(row, "items"));
 		printf("  %.*s  ", (int)fingerprint.n, (const char *)fingerprint.at);
 		print_vector(json_get(row, "vector"));
-		if (json_get(row, "boot") != NULL) {
-			print_number("  loading %s", tree_number(row, "boot.items_loaded"));
-			print_number(" of %s", tree_number(row, "boot.items_expected"));
+		if (json_get(row, "bootstrap") != NULL) {
+			print_number("  loading %s", tree_number(row, "bootstrap.items_loaded"));
+			print_number(" of %s", tree_number(row, "bootstrap.items_expected"));
 		}
 		printf("\n");
 	}

@@ -23,21 +23,20 @@ find(struct table_report *tables, size_t n, struct bytes id)
 	return NULL;
 }
 
-/* Marks are {"journal": [sequence, clock]}; those that one side has not are unequal. Order means nothing. */
+/* Marks are {"journal": J, "seq": N, "clock": C}; one that a side has not is unequal. Order means nothing. */
 static bool
 same_vector(const struct json *a, const struct json *b)
 {
-	if (a == NULL || b == NULL || a->type != JSON_OBJECT || b->type != JSON_OBJECT ||
-	    a->object.n != b->object.n)
+	if (a == NULL || b == NULL || a->type != JSON_ARRAY || b->type != JSON_ARRAY ||
+	    a->array.n != b->array.n)
 		return false;
-	for (uint32_t i = 0; i < a->object.n; i++) {
-		const struct json *there = NULL;
+	for (uint32_t i = 0; i < a->array.n; i++) {
+		const struct json *mark = &a->array.at[i], *there = NULL;
 
-		for (uint32_t j = 0; j < b->object.n && there == NULL; j++)
-			if (bytes_equal(a->object.at[i].name, b->object.at[j].name))
-				there = &b->object.at[j].value;
-		if (there == NULL ||
-		    !bytes_equal(tree_text(&a->object.at[i].value, "0"), tree_text(there, "0")))
+		for (uint32_t j = 0; j < b->array.n && there == NULL; j++)
+			if (bytes_equal(tree_text(mark, "journal"), tree_text(&b->array.at[j], "journal")))
+				there = &b->array.at[j];
+		if (there == NULL || !bytes_equal(tree_text(mark, "seq"), tree_text(there, "seq")))
 			return false;
 	}
 	return true;

@@ -56,7 +56,7 @@ def test_a_replica_added_under_load_resumes_after_kill_9_and_ends_identical(clus
 def loaded(cluster, region):
     for one in cluster.status()["regions"]:
         if one["region"] == region.name and one.get("status"):
-            return sum(table.get("boot", {}).get("items_loaded", 0) for table in one["status"]["tables"])
+            return sum(table.get("bootstrap", {}).get("items_loaded", 0) for table in one["status"]["tables"])
     return 0
 
 

@@ -9,15 +9,16 @@
 #include "deploy/status.h"
 #include "deploy/tree.h"
 
+#define AT(journal, seq) "{\"journal\":\"" journal "\",\"seq\":" seq "}"
 #define TABLE(state, fingerprint, vector)                                                                    \
 	"{\"tables\":[{\"id\":\"00000000000000aa\",\"name\":\"orders\",\"state\":\"" state                   \
 	"\",\"fingerprint\":\"" fingerprint "\",\"vector\":" vector "}]}"
 #define LOG(fingerprint)                                                                                     \
 	"{\"tables\":[{\"id\":\"0000000000000002\",\"name\":\"tidemark.conflicts\",\"state\":\"ACTIVE\","    \
-	"\"fingerprint\":\"" fingerprint "\",\"vector\":{\"1.1.0\":[5,9]}}]}"
+	"\"fingerprint\":\"" fingerprint "\",\"vector\":[" AT("1.1.0", "5") "]}]}"
 #define REGIONAL(fingerprint)                                                                                \
 	"{\"tables\":[{\"id\":\"0000000000000003\",\"name\":\"\",\"state\":\"ACTIVE\",\"fingerprint\":"      \
-	"\"" fingerprint "\",\"vector\":{\"1.1.0\":[5,9]}}]}"
+	"\"" fingerprint "\",\"vector\":[" AT("1.1.0", "5") "]}]}"
 
 static const struct status_case {
 	const char *name;
@@ -25,22 +26,22 @@ static const struct status_case {
 	size_t tables;
 	bool converged, sound;
 } cases[] = {
-    {"equal vectors and fingerprints", TABLE("ACTIVE", "f1", "{\"1.1.0\":[5,9],\"2.1.0\":[7,8]}"),
-	TABLE("ACTIVE", "f1", "{\"2.1.0\":[7,8],\"1.1.0\":[5,9]}"), 1, true, true},
-    {"equal vectors, other fingerprints", TABLE("ACTIVE", "f1", "{\"1.1.0\":[5,9]}"),
-	TABLE("ACTIVE", "f2", "{\"1.1.0\":[5,9]}"), 1, false, false},
-    {"other vectors, other fingerprints", TABLE("ACTIVE", "f1", "{\"1.1.0\":[5,9]}"),
-	TABLE("ACTIVE", "f2", "{\"1.1.0\":[6,9]}"), 1, false, true},
-    {"a journal that one side has not met", TABLE("ACTIVE", "f1", "{\"1.1.0\":[5,9]}"),
-	TABLE("ACTIVE", "f1", "{\"1.1.0\":[5,9],\"2.1.0\":[1,1]}"), 1, false, true},
-    {"as many journals, but not the same", TABLE("ACTIVE", "f1", "{\"1.1.0\":[5,9]}"),
-	TABLE("ACTIVE", "f1", "{\"2.1.0\":[5,9]}"), 1, false, true},
-    {"a replica that is loading", TABLE("ACTIVE", "f1", "{\"1.1.0\":[5,9]}"),
-	TABLE("CREATING", "f2", "{\"1.1.0\":[5,9]}"), 1, false, true},
-    {"no replica there", TABLE("ACTIVE", "f1", "{\"1.1.0\":[5,9]}"), TABLE("ABSENT", "0", "{}"), 1, true,
+    {"equal vectors and fingerprints", TABLE("ACTIVE", "f1", "[" AT("1.1.0", "5") "," AT("2.1.0", "7") "]"),
+	TABLE("ACTIVE", "f1", "[" AT("2.1.0", "7") "," AT("1.1.0", "5") "]"), 1, true, true},
+    {"equal vectors, other fingerprints", TABLE("ACTIVE", "f1", "[" AT("1.1.0", "5") "]"),
+	TABLE("ACTIVE", "f2", "[" AT("1.1.0", "5") "]"), 1, false, false},
+    {"other vectors, other fingerprints", TABLE("ACTIVE", "f1", "[" AT("1.1.0", "5") "]"),
+	TABLE("ACTIVE", "f2", "[" AT("1.1.0", "6") "]"), 1, false, true},
+    {"a journal that one side has not met", TABLE("ACTIVE", "f1", "[" AT("1.1.0", "5") "]"),
+	TABLE("ACTIVE", "f1", "[" AT("1.1.0", "5") "," AT("2.1.0", "1") "]"), 1, false, true},
+    {"as many journals, but not the same", TABLE("ACTIVE", "f1", "[" AT("1.1.0", "5") "]"),
+	TABLE("ACTIVE", "f1", "[" AT("2.1.0", "5") "]"), 1, false, true},
+    {"a replica that is loading", TABLE("ACTIVE", "f1", "[" AT("1.1.0", "5") "]"),
+	TABLE("CREATING", "f2", "[" AT("1.1.0", "5") "]"), 1, false, true},
+    {"no replica there", TABLE("ACTIVE", "f1", "[" AT("1.1.0", "5") "]"), TABLE("ABSENT", "0", "[]"), 1, true,
 	true},
-    {"no replica anywhere", TABLE("ABSENT", "0", "{}"), TABLE("ABSENT", "0", "{}"), 0, true, true},
-    {"a region that is not reached", TABLE("ACTIVE", "f1", "{\"1.1.0\":[5,9]}"), NULL, 1, false, true},
+    {"no replica anywhere", TABLE("ABSENT", "0", "[]"), TABLE("ABSENT", "0", "[]"), 0, true, true},
+    {"a region that is not reached", TABLE("ACTIVE", "f1", "[" AT("1.1.0", "5") "]"), NULL, 1, false, true},
     {"the conflict log has no fingerprint", LOG("f1"), LOG("f2"), 1, true, true},
     {"regional facts are not compared", REGIONAL("f1"), REGIONAL("f2"), 0, true, true},
     {"answers of another shape", "{\"tables\":7}", "[]", 0, true, true},
