@@ -28,7 +28,7 @@ static const char usage[] = "usage: tidemark-bench --port N [options]\n"
 			    "  --table NAME         default bench\n"
 			    "  --keys N             keys are drawn from 0..N-1; default 100000\n"
 			    "  --first N            the first key of --sequential; default 0\n"
-    "  --sequential         keys in order instead of at random: fills a table\n"
+			    "  --sequential         keys in order instead of at random: fills a table\n"
 			    "  --create             create the table first and wait until it is ACTIVE\n"
 			    "  --server-pid PID     report that process's CPU time per operation\n"
 			    "  --every SECONDS      a line for each interval, too\n";
