@@ -1,7 +1,7 @@
 /* request_ok and request_fail: the operations' side of the front. */
 #include "api/request.h"
 
-#include "api/http/conn.h"
+#include "api/http/io.h"
 
 static struct conn *
 conn_of(struct request *request)
@@ -43,6 +43,29 @@ is_internal(tide_err code)
 	       code == TIDE_FORMAT;
 }
 
+/* What went wrong inside goes wrong for every request (a full disk): one line a second for each code. */
+#define LOG_EVERY_MS 1000
+
+static void
+log_internal(const struct request *request, tide_err code, const char *message)
+{
+#define X(name, exception, http, text) +1
+	static struct {
+		_Atomic uint64_t logged_ms, left_out;
+	} lines[TIDE_ERRORS(X)];
+#undef X
+	uint64_t now = io_now_ms(), last = atomic_load_explicit(&lines[code].logged_ms, memory_order_relaxed);
+
+	if ((last != 0 && now - last < LOG_EVERY_MS) ||
+	    !atomic_compare_exchange_strong(&lines[code].logged_ms, &last, now)) {
+		atomic_fetch_add_explicit(&lines[code].left_out, 1, memory_order_relaxed);
+		return;
+	}
+	log_err("API-INTERNAL", "operation=%s error=%s left_out=%llu message=\"%s\"",
+	    request->operation != NULL ? request->operation->name : "?", tide_err_name(code),
+	    (unsigned long long)atomic_exchange(&lines[code].left_out, 0), message);
+}
+
 void
 request_fail(struct request *request, const struct tide_error *error, const char *members)
 {
@@ -52,9 +75,7 @@ request_fail(struct request *request, const struct tide_error *error, const char
 	const char *message = error->message;
 
 	if (is_internal(code)) {
-		log_err("API-INTERNAL", "operation=%s error=%s message=\"%s\"",
-		    request->operation != NULL ? request->operation->name : "?", tide_err_name(code),
-		    message);
+		log_internal(request, code, message);
 		code = TIDE_INTERNAL;
 		message = tide_err_text(code);
 		members = NULL;
