@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "api/endpoint.h"
 #include "api/http/http.h"
 #include "api/maintenance.h"
 #include "api/membership.h"
@@ -44,6 +45,7 @@ struct arguments {
 struct process {
 	struct region region;
 	const char *pid_file; /* once written */
+	struct endpoint *endpoint;
 	struct maintenance *maintenance;
 	struct http_server *http;
 };
@@ -216,8 +218,9 @@ open_catalog(struct region *region, struct tide_error *error)
 }
 
 static tide_err
-open_region(struct region *region, struct tide_error *error)
+open_region(struct process *process, struct tide_error *error)
 {
+	struct region *region = &process->region;
 	struct committer_options options = {0};
 	struct timespec now;
 	tide_err rc;
@@ -225,9 +228,10 @@ open_region(struct region *region, struct tide_error *error)
 	clock_gettime(CLOCK_REALTIME, &now);
 	region->started_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 	if ((rc = open_shard(region, error)) != TIDE_OK || (rc = open_catalog(region, error)) != TIDE_OK ||
-	    (rc = membership_open(region, error)) != TIDE_OK)
+	    (rc = membership_open(region, error)) != TIDE_OK ||
+	    (rc = endpoint_open(region, &process->endpoint, error)) != TIDE_OK)
 		return rc;
-	/* Both observe the shard, so both come before the first commit. */
+	/* They observe the shard, so they come before the first commit. */
 	if ((rc = committer_start(region->shard, &options, &region->committer)) != TIDE_OK)
 		return tide_fail(error, rc, "cannot start the committer");
 	/* A region that needs to wait for nobody takes writes from its first request on. Where the step fails (a full
@@ -251,7 +255,7 @@ start(struct process *process, const struct arguments *arguments, struct tide_er
 	};
 	tide_err rc;
 
-	if ((rc = open_region(region, error)) != TIDE_OK)
+	if ((rc = open_region(process, error)) != TIDE_OK)
 		return rc;
 	if (arguments->pid_file != NULL) {
 		if ((rc = write_pid_file(arguments->pid_file, error)) != TIDE_OK)
@@ -259,6 +263,8 @@ start(struct process *process, const struct arguments *arguments, struct tide_er
 		process->pid_file = arguments->pid_file;
 	}
 	if ((rc = maintenance_start(region, &process->maintenance, error)) != TIDE_OK)
+		return rc;
+	if ((rc = endpoint_start(process->endpoint, error)) != TIDE_OK)
 		return rc;
 	if ((rc = http_server_start(&options, region, &process->http, error)) != TIDE_OK)
 		return rc;
@@ -276,7 +282,9 @@ stop(struct process *process, bool clean)
 
 	http_server_stop(process->http, DRAIN_MS);
 	maintenance_stop(process->maintenance);
+	endpoint_stop(process->endpoint);
 	committer_stop(region->committer);
+	endpoint_close(process->endpoint);
 	membership_close(region);
 	catalog_close(region->catalog);
 	shard_close(region->shard, clean);

@@ -9,7 +9,7 @@
 #include "base/bytes.h"
 
 /**
- * Dial `address` (config.replication.endpoint), ask, and append the answer's JSON to `json` (docs/replication.md, "Status").
+ * Dial `address` (config.replication.endpoint), ask, and append the answer's JSON to `json` (docs/operations.md, "Status").
  *
  * Blocks for `ms_max` at most.
  * Errors     TIDE_UNAVAILABLE: nobody answers there. TIDE_FORMAT, TIDE_CORRUPT, TIDE_NOMEM.

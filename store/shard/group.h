@@ -26,7 +26,8 @@ tide_err group_commit(struct group *group, struct tide_error *error);
 /** Release a group and everything in it without committing. */
 void group_abandon(struct group *group);
 
-uint64_t group_bytes(const struct group *group); /* so far: the committer closes a group at a bound */
+/** Memory taken so far by what was written and read: the committer closes a group at a bound. */
+uint64_t group_bytes(const struct group *group);
 struct shard *group_shard(struct group *group);
 
 /* --- local writes --- */
@@ -89,6 +90,12 @@ tide_err group_tables_current(struct group *group, const uint64_t *tables, uint3
  */
 tide_err group_apply(struct group *group, struct bytes wire_unit, uint8_t via, struct apply_stop *stop,
     struct tide_error *error);
+
+/**
+ * How far this region has come with an origin, as the group sees it: the least over the shared tables that follow peers. What was
+ * sent to stand on more than that must not be applied: something before it is missing.
+ */
+struct mark group_position(const struct group *group, struct jid origin);
 
 /** "Complete to": everything of `origin` up to `upto` in `tables` has been sent and applied here. */
 tide_err group_progress(struct group *group, struct jid origin, const uint64_t *tables, uint32_t n, struct mark upto);

@@ -1,0 +1,156 @@
+/*
+ * The endpoint's insides. See endpoint.h.
+ *
+ *     request comes in (nng's threads)  ->  answered at once        SHIP_CLOSE, LINKS, LEAVE_GRANTED
+ *                                       ->  the committer's queue   APPLY, LOAD, BOOT; answered from its `done`
+ *                                       ->  the workers' queue      everything that reads the journal, the store or the fold
+ *                                       ->  held                    SHIP_NEXT, STATE_ASK: until there is news, or for HOLD_MS
+ *
+ * One lock guards all that is shared; nobody holds it while reading the journal or the store. Order: endpoint lock before
+ * nothing else of ours.
+ */
+#ifndef TIDE_API_ENDPOINT_PRIV_H
+#define TIDE_API_ENDPOINT_PRIV_H
+
+#include <nng/nng.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "api/endpoint.h"
+#include "replicator/wire.h"
+#include "store/shard/ship.h"
+
+#define ANSWERS 640           /* requests at a time; more wait in their sockets */
+#define WORKERS 4
+#define JOB_WORKERS 2         /* of them, at most so many do jobs that may block; the others ship */
+#define SESSIONS_MAX 128
+#define SNAPSHOTS_MAX 8
+#define STREAMS_MAX 256
+#define HOLD_MS 1000          /* a held request is answered after that, for nothing */
+#define SESSION_IDLE_MS 60000
+#define SNAPSHOT_IDLE_MS 300000
+#define BATCH_BYTES_MIN 4096u
+#define BATCH_BYTES_MAX (4u << 20)
+
+/* One request at a time: received, worked on, answered. */
+struct answer {
+	struct endpoint *endpoint;
+	nng_ctx ctx;
+	nng_aio *aio;
+	bool sending;
+	nng_msg *in;
+	struct arena arena;
+	struct wire_message message; /* borrows from `in` and the arena */
+	struct answer *next;         /* in the queue that it waits in */
+	uint64_t until;              /* held: answered then, for nothing */
+};
+
+struct answer_queue {
+	struct answer *first, **last;
+};
+
+struct session {
+	uint64_t id;
+	uint8_t from;
+	uint64_t instance;
+	struct jid origin;
+	struct ship *ship;
+	uint64_t index;              /* of the next batch */
+	struct mark base;            /* where the next batch sent begins: empty ones are not always sent */
+	bool base_kept;
+	struct answer_queue held;
+	bool busy, queued, wake, urgent, closing;
+	uint64_t used_at, told_at;
+	struct session *next_ready;
+};
+
+struct kept_snapshot {
+	uint64_t id, table;
+	struct snapshot *snapshot;
+	bool busy;
+	uint64_t used_at;
+};
+
+/* Applies of one origin in the order that its replicator numbered them. */
+struct stream {
+	bool used;
+	struct jid origin;
+	uint64_t instance, former;   /* former: the replicator before; what is left of it comes too late */
+	uint64_t number, next;
+	bool broken;
+	struct answer_queue waiting; /* came before an earlier one */
+	uint64_t used_at;
+};
+
+struct endpoint {
+	struct region *region;
+	bool listening;
+	nng_socket socket;
+	struct answer *answers;
+	uint32_t n_answers;
+	pthread_t workers[WORKERS], ticker;
+	uint32_t n_workers;
+	bool ticking;
+	atomic_bool stopping;
+	atomic_uint under_way;       /* operations on the committer's queue */
+	pthread_mutex_t lock;
+	pthread_cond_t work, tick;
+	/* --- under the lock --- */
+	struct answer_queue jobs, states;
+	uint32_t n_jobs;             /* being done */
+	struct session *sessions[SESSIONS_MAX];
+	struct session *ready, **ready_last;
+	struct kept_snapshot snapshots[SNAPSHOTS_MAX];
+	struct stream streams[STREAMS_MAX];
+	uint64_t last_id;            /* of sessions and snapshots; never one of a former process */
+	bool state_dirty;
+	uint64_t state_at;
+	struct buf links;            /* the last LINKS message */
+	uint64_t links_at;
+};
+
+uint64_t endpoint__now(void); /* monotonic milliseconds */
+
+void queue_put(struct answer_queue *queue, struct answer *answer);
+void queue_put_back(struct answer_queue *queue, struct answer *answer); /* at its front */
+struct answer *queue_take(struct answer_queue *queue);
+
+/** Send the answer; it is ready for the next request afterwards. Any thread; not with the endpoint's lock held. */
+void answer_send(struct answer *answer, const struct wire_message *message);
+void answer_done(struct answer *answer);
+void answer_error(struct answer *answer, tide_err code, uint64_t table, const char *text);
+/** Answer all of a queue with an error. Not with the lock held. */
+void answer_error_all(struct answer_queue *queue, tide_err code, const char *text);
+
+/* endpoint_ship.c */
+void ship__open(struct answer *answer);                            /* worker */
+void ship__next(struct answer *answer);                            /* any */
+void ship__close(struct answer *answer);                           /* any */
+void ship__serve(struct endpoint *endpoint, struct session *session); /* worker */
+void ship__observe(struct endpoint *endpoint, const struct unit *unit);
+void ship__tick(struct endpoint *endpoint, uint64_t now);
+void ship__stop(struct endpoint *endpoint);
+
+/* endpoint_snap.c */
+void snap__read(struct answer *answer);                            /* worker */
+void snap__tick(struct endpoint *endpoint, uint64_t now);
+void snap__stop(struct endpoint *endpoint);
+
+/* endpoint_apply.c */
+void apply__take(struct answer *answer);                           /* any */
+void apply__load(struct answer *answer);                           /* any */
+void apply__boot(struct answer *answer);                           /* any */
+void apply__stop(struct endpoint *endpoint);
+
+/* endpoint_state.c */
+void state__ask(struct answer *answer);                            /* worker */
+void state__hello(struct answer *answer);                          /* worker */
+void state__member(struct answer *answer);                         /* worker */
+void state__leave(struct answer *answer);                          /* worker */
+void state__tick(struct endpoint *endpoint, uint64_t now);
+
+/* endpoint_status.c */
+void status__links(struct answer *answer);                         /* any */
+void status__ask(struct answer *answer);                           /* worker */
+
+#endif

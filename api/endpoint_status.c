@@ -1,0 +1,264 @@
+/* The region's status as one JSON document; its form is in docs/replication.md ("Status"). */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "api/endpoint_priv.h"
+#include "api/json/json.h"
+#include "api/membership.h"
+
+#define REPLICATOR_GONE_MS 3000 /* no LINKS for so long: no replicator is at work */
+
+static const char *const state_names[] = {"ABSENT", "CREATING", "CATCHUP", "ACTIVE", "LEAVING"};
+
+void
+status__links(struct answer *answer)
+{
+	struct endpoint *endpoint = answer->endpoint;
+	struct bytes in = bytes_of(nng_msg_body(answer->in), nng_msg_len(answer->in));
+	tide_err rc;
+
+	/* Kept as it came: it is decoded again for whoever asks. */
+	pthread_mutex_lock(&endpoint->lock);
+	buf_clear(&endpoint->links);
+	buf_append(&endpoint->links, in.at, in.n);
+	rc = buf_check(&endpoint->links);
+	endpoint->links_at = endpoint__now();
+	pthread_mutex_unlock(&endpoint->lock);
+	if (rc == TIDE_OK)
+		answer_done(answer);
+	else
+		answer_error(answer, rc, 0, NULL);
+}
+
+/* --- pieces --- */
+
+static void
+put_text(struct buf *out, const char *name, struct bytes text)
+{
+	buf_append_format(out, "\"%s\":", name);
+	json_write_string(out, text);
+}
+
+static void
+put_journal(struct buf *out, const char *name, struct jid id)
+{
+	buf_append_format(out, "\"%s\":\"%u.%u.%u\"", name, jid_region(id), jid_incarnation(id), jid_shard(id));
+}
+
+static const char *
+region_name(const struct region *region, uint8_t number)
+{
+	if (number == region->config.number)
+		return region->config.region;
+	for (uint32_t i = 0; i < region->config.replication.n_peers; i++)
+		if (region->config.replication.peers[i].number == number)
+			return region->config.replication.peers[i].region;
+	return "";
+}
+
+static void
+put_vector(struct buf *out, const char *name, const struct vector *vector)
+{
+	bool first = true;
+
+	buf_append_format(out, "\"%s\":[", name);
+	for (size_t i = 0; i < vector->n; i++) {
+		const struct vector_entry *entry = &vector->entries[i];
+
+		if (entry->mark.seq == 0)
+			continue;
+		buf_append_string(out, first ? "{" : ",{");
+		put_journal(out, "journal", entry->origin);
+		buf_append_format(out, ",\"seq\":%" PRIu64 ",\"clock\":%" PRIu64 "}", entry->mark.seq, entry->mark.clock.v);
+		first = false;
+	}
+	buf_append_byte(out, ']');
+}
+
+static void
+put_table(struct buf *out, struct region *region, const struct table_view *view)
+{
+	const struct table *table = catalog_find_id(region->catalog, view->id);
+
+	buf_append_format(out, "{\"id\":\"%016" PRIx64 "\",", view->id);
+	put_text(out, "name", bytes_of_string(table != NULL ? table->name : ""));
+	buf_append_format(out,
+	    ",\"state\":\"%s\",\"shared\":%s,\"built_in\":%s,\"items\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"fingerprint\":\"%016" PRIx64
+	    "%016" PRIx64 "\",",
+	    view->state <= REPLICA_LEAVING ? state_names[view->state] : "?", view->shared ? "true" : "false",
+	    view->id <= TABLE_BUILT_IN_MAX ? "true" : "false", view->items, view->bytes, (uint64_t)(view->fingerprint >> 64),
+	    (uint64_t)view->fingerprint);
+	put_vector(out, "vector", &view->vector);
+	if (view->state == REPLICA_CREATING)
+		buf_append_format(out,
+		    ",\"bootstrap\":{\"under_way\":%s,\"source\":\"%s\",\"items_loaded\":%" PRIu64 ",\"items_expected\":%" PRIu64 "}",
+		    view->boot.under_way ? "true" : "false", region_name(region, view->boot.source), view->boot.items_loaded,
+		    view->boot.items_expected);
+	buf_append_byte(out, '}');
+	if (table != NULL)
+		table_release(table);
+}
+
+static void
+put_member(struct buf *out, struct region *region, const struct member_view *member)
+{
+	buf_append_byte(out, '{');
+	put_text(out, "region", bytes_of_string(region_name(region, member->region)));
+	buf_append_format(out, ",\"number\":%u,\"incarnation\":%u,\"counted\":%s,\"lost\":%s}", member->region, member->incarnation,
+	    member->counted ? "true" : "false", member->lost ? "true" : "false");
+}
+
+static void
+put_link(struct buf *out, struct region *region, const struct wire_link *link)
+{
+	buf_append_byte(out, '{');
+	put_text(out, "region", bytes_of_string(region_name(region, link->region)));
+	buf_append_format(out, ",\"number\":%u,\"connected\":%s,", link->region, link->connected ? "true" : "false");
+	put_text(out, "state", link->state);
+	buf_append_byte(out, ',');
+	put_text(out, "reason", link->reason);
+	buf_append_format(out,
+	    ",\"round_trip_us\":%" PRIu64 ",\"bytes_per_second\":%" PRIu64 ",\"records_per_second\":%" PRIu64 ",\"retries\":%" PRIu64
+	    ",\"bytes\":%" PRIu64 ",\"records\":%" PRIu64,
+	    link->round_trip_us, link->bytes_per_second, link->records_per_second, link->retries, link->bytes, link->records);
+}
+
+/* A link's lag is that of the journal that its region writes now. */
+static void
+put_link_lag(struct buf *out, const struct wire_links *links, uint8_t number)
+{
+	const struct wire_origin *latest = NULL;
+
+	for (uint32_t i = 0; i < links->n_origins; i++)
+		if (jid_region(links->origins[i].origin) == number &&
+		    (latest == NULL || links->origins[i].origin.v > latest->origin.v))
+			latest = &links->origins[i];
+	if (latest == NULL)
+		buf_append_string(out, ",\"behind_records\":null,\"behind_ms\":null}");
+	else
+		buf_append_format(out, ",\"behind_records\":%" PRIu64 ",\"behind_ms\":%" PRIu64 "}", latest->behind_records,
+		    latest->behind_ms);
+}
+
+static void
+put_origin(struct buf *out, struct region *region, const struct wire_origin *origin)
+{
+	buf_append_byte(out, '{');
+	put_journal(out, "journal", origin->origin);
+	buf_append_byte(out, ',');
+	put_text(out, "region", bytes_of_string(region_name(region, jid_region(origin->origin))));
+	buf_append_byte(out, ',');
+	put_text(out, "via", bytes_of_string(origin->via == 0 ? "" : region_name(region, origin->via)));
+	buf_append_byte(out, ',');
+	put_text(out, "state", origin->state);
+	buf_append_byte(out, ',');
+	put_text(out, "reason", origin->reason);
+	buf_append_byte(out, ',');
+	if (jid_same(origin->held_for, JID_NONE))
+		buf_append_string(out, "\"held_for\":null");
+	else
+		put_journal(out, "held_for", origin->held_for);
+	buf_append_format(out, ",\"behind_records\":%" PRIu64 ",\"behind_ms\":%" PRIu64 ",\"applied_seq\":%" PRIu64 "}",
+	    origin->behind_records, origin->behind_ms, origin->applied_seq);
+}
+
+static void
+put_replicator(struct buf *out, struct region *region, const struct wire_links *links, uint64_t age_ms)
+{
+	bool running = links != NULL && age_ms < REPLICATOR_GONE_MS;
+
+	buf_append_format(out, "\"replicator\":{\"running\":%s,\"age_ms\":", running ? "true" : "false");
+	if (links == NULL) {
+		buf_append_string(out, "null,\"links\":[],\"origins\":[],\"loadings\":[]}");
+		return;
+	}
+	buf_append_format(out, "%" PRIu64 ",\"links\":[", age_ms);
+	for (uint32_t i = 0; i < links->n_links; i++) {
+		struct wire_link link = links->links[i];
+
+		link.connected &= running; /* what a replicator said that is gone now */
+		buf_append_string(out, i > 0 ? "," : "");
+		put_link(out, region, &link);
+		put_link_lag(out, links, link.region);
+	}
+	buf_append_string(out, "],\"origins\":[");
+	for (uint32_t i = 0; i < links->n_origins; i++) {
+		buf_append_string(out, i > 0 ? "," : "");
+		put_origin(out, region, &links->origins[i]);
+	}
+	buf_append_string(out, "],\"loadings\":[");
+	for (uint32_t i = 0; i < links->n_loadings; i++) {
+		buf_append_format(out, "%s{\"table\":\"%016" PRIx64 "\",", i > 0 ? "," : "", links->loadings[i].table);
+		put_text(out, "source", bytes_of_string(region_name(region, links->loadings[i].source)));
+		buf_append_byte(out, ',');
+		put_text(out, "state", links->loadings[i].state);
+		buf_append_byte(out, '}');
+	}
+	buf_append_string(out, "]}");
+}
+
+static void
+put_document(struct buf *out, struct endpoint *endpoint, const struct shard_view *view, const struct wire_links *links, uint64_t age_ms)
+{
+	struct region *region = endpoint->region;
+	struct committer_counters counters = committer_counters(region->committer);
+	bool first = true;
+
+	buf_append_byte(out, '{');
+	put_text(out, "region", bytes_of_string(region->config.region));
+	buf_append_format(out, ",\"number\":%u,", region->config.number);
+	put_journal(out, "journal", view->id);
+	buf_append_format(out,
+	    ",\"nonce\":\"%016" PRIx64 "\",\"may_write\":%s,\"started_ms\":%" PRIu64 ",\"now_ms\":%" PRIu64 ",\"last_seq\":%" PRIu64
+	    ",\"clock\":%" PRIu64 ",\"conflicts\":%" PRIu64 ",\"applied\":%" PRIu64 ",\"groups\":%" PRIu64 ",\"operations\":%" PRIu64
+	    ",\"bytes\":%" PRIu64 ",\"tables\":[",
+	    view->nonce, region_may_write(region) ? "true" : "false", region->started_ms, shard_wall_ms(region->shard), view->last_seq,
+	    view->clock.v, view->conflicts, view->applied, counters.groups, counters.operations, counters.bytes);
+	for (size_t i = 0; i < view->n_tables; i++) {
+		if (view->tables[i].state == REPLICA_ABSENT)
+			continue;
+		buf_append_string(out, first ? "" : ",");
+		put_table(out, region, &view->tables[i]);
+		first = false;
+	}
+	buf_append_string(out, "],\"members\":[");
+	for (size_t i = 0; i < view->n_members; i++) {
+		buf_append_string(out, i > 0 ? "," : "");
+		put_member(out, region, &view->members[i]);
+	}
+	buf_append_string(out, "],");
+	put_replicator(out, region, links, age_ms);
+	buf_append_byte(out, '}');
+}
+
+void
+status__ask(struct answer *answer)
+{
+	struct endpoint *endpoint = answer->endpoint;
+	struct wire_message links = {0}, reply = {.type = WIRE_STATUS};
+	struct shard_view view = {0};
+	struct buf out = {0};
+	struct arena arena;
+	struct bytes copy;
+	uint64_t age_ms;
+	bool heard;
+	tide_err rc;
+
+	arena_init(&arena, 0);
+	pthread_mutex_lock(&endpoint->lock);
+	copy = arena_copy(&arena, buf_bytes(&endpoint->links));
+	age_ms = endpoint__now() - endpoint->links_at;
+	pthread_mutex_unlock(&endpoint->lock);
+	heard = copy.n > 0 && wire_decode(&arena, copy, &links, NULL) == TIDE_OK && links.type == WIRE_LINKS;
+	if ((rc = shard_view(endpoint->region->shard, &arena, &view)) == TIDE_OK) {
+		put_document(&out, endpoint, &view, heard ? &links.links : NULL, age_ms);
+		rc = buf_check(&out);
+	}
+	reply.status.json = buf_bytes(&out);
+	if (rc != TIDE_OK)
+		answer_error(answer, rc, 0, NULL);
+	else
+		answer_send(answer, &reply);
+	buf_fini(&out);
+	arena_fini(&arena);
+}

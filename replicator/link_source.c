@@ -1,0 +1,82 @@
+/* Whom to ask for an origin's records. */
+#include "replicator/link_priv.h"
+
+const struct wire_table *
+link__table(const struct wire_state *state, uint64_t id)
+{
+	uint32_t low = 0, high = state->n_tables;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (state->tables[middle].id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < state->n_tables && state->tables[low].id == id ? &state->tables[low] : NULL;
+}
+
+bool
+link__dead(const struct link *link, struct jid origin)
+{
+	const struct wire_member *member;
+
+	if (link->state == NULL)
+		return false;
+	if (jid_region(origin) == link->options.region)
+		return jid_incarnation(origin) < jid_incarnation(link->state->state->id);
+	member = link__member(link, jid_region(origin));
+	return member != NULL && jid_incarnation(origin) < member->incarnation;
+}
+
+/* By how many tables, and how far at most, this peer has more of the origin than we. */
+static uint64_t
+more_than_we(const struct link *link, const struct peer *peer, struct jid origin)
+{
+	const struct wire_state *ours = link->state->state, *theirs = peer->hello->state;
+	uint64_t most = 0;
+
+	for (uint32_t i = 0; i < ours->n_tables; i++) {
+		const struct wire_table *table = &ours->tables[i], *other;
+		uint64_t seq;
+
+		if (!table->shared || (table->state != REPLICA_CATCHUP && table->state != REPLICA_ACTIVE &&
+					  table->state != REPLICA_LEAVING))
+			continue;
+		other = link__table(theirs, table->id);
+		if (other == NULL || (other->state != REPLICA_ACTIVE && other->state != REPLICA_LEAVING))
+			continue;
+		seq = vector_get(&other->vector, origin).seq;
+		if (seq > vector_get(&table->vector, origin).seq && seq > most)
+			most = seq;
+	}
+	return most;
+}
+
+struct peer *
+link__source(struct link *link, uint64_t now, const struct pull *pull)
+{
+	struct peer *own = link__peer(link, jid_region(pull->origin)), *best = NULL;
+	uint64_t most = 0;
+
+	if (link->state == NULL || jid_same(pull->origin, link->state->state->id))
+		return NULL;
+	if (own != NULL && own->state == PEER_UP && !link__dead(link, pull->origin) &&
+	    jid_same(own->hello->message.hello.id, pull->origin) &&
+	    (pull->avoid != own->region || now >= pull->avoid_until))
+		return own;
+	for (uint32_t i = 0; i < link->options.n_peers; i++) {
+		struct peer *peer = &link->peers[i];
+		uint64_t seq;
+
+		if (peer->state != PEER_UP || peer->region == jid_region(pull->origin) ||
+		    (pull->avoid == peer->region && now < pull->avoid_until))
+			continue;
+		if ((seq = more_than_we(link, peer, pull->origin)) > most) {
+			most = seq;
+			best = peer;
+		}
+	}
+	return best;
+}
