@@ -9,7 +9,7 @@
 #define KEEP_BYTES 16384 /* a buffer over this is released when its request is done */
 #define CHARGE_FREE 65536 /* what every connection may hold without being counted */
 #define TREE_BYTES_BASE (4u << 20)
-#define TREE_BYTES_PER_BODY_BYTE 32 /* the worst JSON ("[[],[],") makes a node of every third byte */
+#define TREE_BYTES_PER_BODY_BYTE 32 /* far over what requests take; only texts like "[[],[]," go over */
 #define OPERATION_BYTES_MAX (256u << 20)
 #define DEFLATE_MIN 4096
 
@@ -210,7 +210,11 @@ parse_request(struct conn *conn, struct tide_error *error)
 	if ((rc = decode_body(conn, &body, error)) != TIDE_OK)
 		return rc;
 	request->arena.limit = TREE_BYTES_BASE + (size_t)TREE_BYTES_PER_BODY_BYTE * body.n;
-	if ((rc = json_parse(&request->arena, body, &request->body, error)) != TIDE_OK)
+	rc = json_parse(&request->arena, body, &request->body, error);
+	/* Near the limit it was the text's doing, and the same text cannot succeed later: not an error to retry. */
+	if (rc == TIDE_NOMEM && request->arena.used > request->arena.limit / 4)
+		return tide_fail(error, TIDE_REQUEST_TOO_LARGE, NULL);
+	if (rc != TIDE_OK)
 		return rc;
 	request->arena.limit = request->arena.used + OPERATION_BYTES_MAX;
 	/* The tree borrows nothing from the body. */
