@@ -13,15 +13,19 @@ group_tables_current(struct group *group, const uint64_t *tables, uint32_t n)
 {
 	const struct fold *work = &group->shard->work;
 
+	uint32_t k = 0; /* both lists go up, as a rule: then each is walked once */
+
 	for (size_t i = 0; i < work->n_tables; i++) {
 		const struct table_fold *table = work->tables[i];
-		bool asked = false;
+		uint32_t looked = 0;
 
 		if (!table->shared || !replica_follows(table->state))
 			continue;
-		for (uint32_t k = 0; k < n && !asked; k++)
-			asked = tables[k] == table->id;
-		if (!asked)
+		while (looked < n && tables[k % n] != table->id) {
+			looked++;
+			k++;
+		}
+		if (looked == n)
 			return TIDE_GAP;
 	}
 	return TIDE_OK;
@@ -47,9 +51,11 @@ choose(struct group *group, const struct unit *unit, const struct record **todo,
 		if (table == NULL || !replica_follows(table->state) || !table->shared)
 			continue;
 		at = vector_get(&table->vector, unit->origin);
-		for (uint32_t k = 0; k < *n; k++) /* an earlier record of this unit moves the mark */
-			if (todo[k]->table == record->table)
-				at = (struct mark){todo[k]->origin_seq, todo[k]->version.clock};
+		for (uint32_t k = *n; k > 0; k--) /* the unit's last record before this one moves the mark */
+			if (todo[k - 1]->table == record->table) {
+				at = (struct mark){todo[k - 1]->origin_seq, todo[k - 1]->version.clock};
+				break;
+			}
 		if (record->origin_seq <= at.seq)
 			continue;
 		stop->table = record->table;
@@ -174,6 +180,18 @@ apply_record(struct group *group, struct unit_build *unit, const struct record *
 	return TIDE_OK;
 }
 
+/* Read all items before the first change: a store that cannot be read costs this unit, not the shard. */
+static tide_err
+read_items(struct group *group, const struct record *const *todo, uint32_t n)
+{
+	struct pending *pending;
+	tide_err rc = TIDE_OK;
+
+	for (uint32_t i = 0; i < n && rc == TIDE_OK; i++)
+		rc = group__pending(group, todo[i]->table, todo[i]->key, &pending);
+	return rc;
+}
+
 static tide_err
 apply_unit(struct group *group, const struct unit *in, const struct record *const *todo, uint32_t n)
 {
@@ -225,6 +243,9 @@ group_apply(struct group *group, struct bytes wire_unit, uint8_t via, struct app
 	if ((rc = check_clocks(shard, todo, n, stop)) != TIDE_OK ||
 	    (rc = check_causes(&shard->work, &unit, stop, error)) != TIDE_OK)
 		return rc;
+	if ((rc = read_items(group, todo, n)) != TIDE_OK)
+		return tide_fail(error, rc, "reading what a unit of journal %08x changes: %s", unit.origin.v,
+		    tide_err_text(rc));
 	if ((rc = apply_unit(group, &unit, todo, n)) != TIDE_OK) {
 		shard->sealed = true; /* half a unit is in `work`: memory or the store failed */
 		tide_fail(error, rc, "applying a unit of journal %08x: %s", unit.origin.v, tide_err_text(rc));
@@ -260,12 +281,15 @@ group_told(struct group *group, struct jid origin, struct hlc promise, const str
 	*told = (struct told){.origin = origin, .promise = promise};
 	if ((told->tables = calloc(n + 1, sizeof *told->tables)) == NULL)
 		return TIDE_NOMEM;
-	group->n_told++;
 	for (; told->n < n; told->n++) {
 		told->tables[told->n].table = tables[told->n].table;
 		told->tables[told->n].state = tables[told->n].state;
-		if ((rc = vector_copy(&told->tables[told->n].vector, &tables[told->n].vector)) != TIDE_OK)
+		if ((rc = vector_copy(&told->tables[told->n].vector, &tables[told->n].vector)) != TIDE_OK) {
+			/* Half of it would say that the other tables are not there. */
+			shard__told_release(told);
 			return rc;
+		}
 	}
+	group->n_told++;
 	return TIDE_OK;
 }

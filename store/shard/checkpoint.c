@@ -65,19 +65,62 @@ read_one(const char *dir, uint64_t seq, struct fold *out, struct tide_error *err
 	return rc;
 }
 
+static void
+path_of(const char *dir, uint64_t seq, char path[SHARD_PATH_MAX])
+{
+	char name[64];
+
+	snprintf(name, sizeof name, PREFIX "%020" PRIu64, seq);
+	shard__path(dir, name, path);
+}
+
+static void
+forget(const char *dir, uint64_t seq)
+{
+	char path[SHARD_PATH_MAX];
+
+	path_of(dir, seq, path);
+	if (unlink(path) != 0)
+		log_warn("CHECKPOINT-KEPT", "path=%s", path);
+}
+
+/* A damaged one must not count as one of the two that are kept. */
+static void
+set_aside(const char *dir, uint64_t seq)
+{
+	char path[SHARD_PATH_MAX], aside[SHARD_PATH_MAX + 16];
+
+	path_of(dir, seq, path);
+	snprintf(aside, sizeof aside, "%s.damaged", path);
+	if (rename(path, aside) != 0)
+		log_warn("CHECKPOINT-KEPT", "path=%s", path);
+}
+
 tide_err
-checkpoint_read(const char *dir, struct fold *out, struct tide_error *error)
+checkpoint_read(const char *dir, struct jid id, struct fold *out, struct tide_error *error)
 {
 	uint64_t seqs[LISTED_MAX];
 	unsigned n = list(dir, seqs);
-	tide_err rc = TIDE_NOTFOUND;
+	tide_err rc, worst = TIDE_NOTFOUND;
 
 	for (unsigned i = 0; i < n; i++) {
-		if ((rc = read_one(dir, seqs[i], out, error)) == TIDE_OK)
+		struct jid found;
+
+		if ((rc = read_one(dir, seqs[i], out, error)) != TIDE_OK) {
+			log_warn("CHECKPOINT-BAD", "why=\"%s\"", error->message);
+			if (rc == TIDE_CORRUPT)
+				set_aside(dir, seqs[i]);
+			worst = rc;
+			continue;
+		}
+		if (jid_same(found = out->id, id))
 			return TIDE_OK;
-		log_warn("CHECKPOINT-BAD", "why=\"%s\"", error->message);
+		fold_fini(out);
+		if (!shard__is_former(found, id))
+			return tide_fail(error, TIDE_FENCED, "checkpoint %" PRIu64 " in %s is of another journal", seqs[i], dir);
+		forget(dir, seqs[i]);
 	}
-	return rc;
+	return worst;
 }
 
 static void
@@ -85,14 +128,19 @@ forget_older(const char *dir)
 {
 	uint64_t seqs[LISTED_MAX];
 	unsigned n = list(dir, seqs);
-	char name[64], path[SHARD_PATH_MAX];
 
-	for (unsigned i = KEPT; i < n; i++) {
-		snprintf(name, sizeof name, PREFIX "%020" PRIu64, seqs[i]);
-		shard__path(dir, name, path);
-		if (unlink(path) != 0)
-			log_warn("CHECKPOINT-KEPT", "path=%s", path);
-	}
+	for (unsigned i = KEPT; i < n; i++)
+		forget(dir, seqs[i]);
+}
+
+void
+checkpoint_forget_all(const char *dir)
+{
+	uint64_t seqs[LISTED_MAX];
+	unsigned n = list(dir, seqs);
+
+	for (unsigned i = 0; i < n; i++)
+		forget(dir, seqs[i]);
 }
 
 tide_err
@@ -106,7 +154,10 @@ shard_checkpoint(struct shard *shard, struct tide_error *error)
 	pthread_mutex_lock(&shard->checkpoint_lock);
 	pthread_mutex_lock(&shard->lock);
 	buf_append_u64(&content, 0); /* the checksum's place */
-	rc = fold_encode(&shard->live, &content);
+	if (shard->torn)
+		rc = tide_fail(error, TIDE_UNKNOWN, "the store may hold half of a group: start the process again");
+	else if ((rc = fold_encode(&shard->live, &content)) != TIDE_OK)
+		tide_fail(error, rc, NULL);
 	seq = shard->live.last_seq;
 	bytes = journal_bytes(shard->journal);
 	pthread_mutex_unlock(&shard->lock);

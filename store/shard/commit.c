@@ -122,16 +122,37 @@ write_store(struct group *group)
 	return rc;
 }
 
-/* Store and fold move together under the lock: a snapshot or a view sees both at one sequence. */
+/*
+ * Tables whose items go. That can take long, so it is done without the lock; their replicas are gone for every reader before,
+ * as half a table must not be read, nor be taken for a snapshot.
+ */
 static tide_err
-publish(struct group *group)
+clear_tables(struct group *group)
 {
 	struct shard *shard = group->shard;
 	tide_err rc = TIDE_OK;
 
 	pthread_mutex_lock(&shard->lock);
+	for (uint32_t i = 0; i < group->n_cleared; i++) {
+		struct table_fold *table = fold_table(&shard->live, group->cleared[i]);
+
+		if (table != NULL && table->state != REPLICA_CREATING)
+			table->state = REPLICA_ABSENT;
+	}
+	pthread_mutex_unlock(&shard->lock);
 	for (uint32_t i = 0; i < group->n_cleared && rc == TIDE_OK; i++)
 		rc = shard__clear_table(shard->kv, group->cleared[i]);
+	return rc;
+}
+
+/* Store and fold move together under the lock: a snapshot or a view sees both at one sequence. */
+static tide_err
+publish(struct group *group)
+{
+	struct shard *shard = group->shard;
+	tide_err rc = group->n_cleared > 0 ? clear_tables(group) : TIDE_OK;
+
+	pthread_mutex_lock(&shard->lock);
 	if (rc == TIDE_OK)
 		rc = write_store(group);
 	for (struct unit_build *u = group->first; u != NULL && rc == TIDE_OK; u = u->next)
@@ -141,9 +162,9 @@ publish(struct group *group)
 		rc = vector_copy(&shard->live.position, &shard->work.position);
 		for (size_t i = 0; i < shard->work.n_tables && rc == TIDE_OK; i++) {
 			const struct table_fold *from = shard->work.tables[i];
-			struct table_fold *to = fold_table(&shard->live, from->id);
+			struct table_fold *to;
 
-			if (from->state == REPLICA_CATCHUP && to != NULL)
+			if (from->state == REPLICA_CATCHUP && (to = fold_table(&shard->live, from->id)) != NULL)
 				rc = vector_copy(&to->position, &from->position);
 		}
 		shard->live.clock = hlc_max(shard->live.clock, shard->work.clock);
@@ -151,6 +172,7 @@ publish(struct group *group)
 		for (unsigned i = 0; i < group->n_counted; i++)
 			shard->counted[group->counted[i].region] = true;
 	}
+	shard->torn = rc != TIDE_OK;
 	pthread_mutex_unlock(&shard->lock);
 	return rc;
 }

@@ -6,7 +6,8 @@
  *     Table, Key        the table's name (S) and the item's key (M)
  *     LoserVersion, WinnerVersion   S
  *     LoserRegion, WinnerRegion     S
- *     Loser, Winner  M  the two images; absent where it was a delete
+ *     Loser, Winner  M  the two images; absent where it was a delete. B (the stored form) where an image nests as deep as an
+ *                       item may, or cannot be read
  *     Reason         S
  *     ExpiresAt      N  seconds since the epoch
  *
@@ -69,15 +70,34 @@ add_text(struct entry *entry, const char *name, enum value_type type, const char
 	add(entry, name, (struct value){.type = type, .text = copy});
 }
 
+static unsigned
+levels(const struct value *value)
+{
+	unsigned most = 0, in;
+
+	if (value->type != VALUE_M && value->type != VALUE_L)
+		return 0;
+	for (uint32_t i = 0; i < (value->type == VALUE_M ? value->map.n : value->list.n); i++)
+		if ((in = levels(value->type == VALUE_M ? &value->map.at[i].value : &value->list.at[i])) > most)
+			most = in;
+	return most + 1;
+}
+
 static void
 add_image(struct entry *entry, const char *name, const struct stored *stored)
 {
 	struct value image;
+	tide_err rc;
 
 	if (stored->tombstone)
 		return;
-	if ((entry->rc = value_decode(entry->arena, stored->image, &image)) == TIDE_OK)
-		add(entry, name, image);
+	rc = value_decode(entry->arena, stored->image, &image);
+	if (rc == TIDE_NOMEM)
+		entry->rc = rc;
+	/* An image from a peer may be anything: logging what it lost must not fail for that. */
+	if (rc != TIDE_OK || levels(&image) >= NESTING_MAX)
+		image = (struct value){.type = VALUE_B, .text = stored->image};
+	add(entry, name, image);
 }
 
 static void
@@ -118,7 +138,7 @@ add_names(struct entry *entry, const struct shard *shard, uint64_t table, struct
 	members[1] = (struct member){arena_copy(entry->arena, naming.sort), sort};
 	map.map.at = members;
 	map.map.n = naming.has_sort ? 2 : 1;
-	if ((entry->rc = value_canonicalize(&map, NULL)) == TIDE_OK)
+	if (value_canonicalize(&map, NULL) == TIDE_OK)
 		add(entry, "Key", map);
 }
 
@@ -185,11 +205,15 @@ group__log_conflict(struct group *group, struct unit_build *unit, uint64_t table
 {
 	struct value partition = {.type = VALUE_S}, sort = {.type = VALUE_S};
 	struct buf entry_key = {0}, image = {0};
+	const struct table_fold *log = fold_table(&group->shard->work, TABLE_CONFLICTS);
 	struct pending *pending;
 	char version[VERSION_TEXT];
 	tide_err rc;
 
 	if (table <= TABLE_BUILT_IN_MAX || (loser->tombstone && winner->tombstone))
+		return TIDE_OK;
+	/* While the log itself is being loaded nothing of ours may get in between; the other regions log this conflict too. */
+	if (log == NULL || log->state != REPLICA_ACTIVE)
 		return TIDE_OK;
 	version_text(loser->version, version);
 	partition.text = item_name(&group->arena, table, key);

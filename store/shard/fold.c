@@ -171,15 +171,49 @@ fold_record(struct fold *fold, enum unit_kind kind, struct jid origin, const str
 }
 
 /* What a replica forgets when it goes or starts its bootstrap over. Our own last record and journal stay ours. */
-static void
-forget(struct table_fold *table)
+static tide_err
+forget(const struct fold *fold, struct table_fold *table)
 {
+	struct mark own = vector_get(&table->floor, fold->id);
+
 	vector_fini(&table->vector);
 	vector_fini(&table->position);
 	vector_fini(&table->floor);
 	boot_fini(&table->boot);
 	table->items = table->bytes = 0;
 	table->fingerprint = 0;
+	/* What was trimmed of our own records is not in the journal of our next replica either. */
+	return own.seq > 0 ? vector_set(&table->floor, fold->id, own) : TIDE_OK;
+}
+
+/*
+ * The table joins the region's cut, which both have reached. Where one of them does not show it, the other does: "complete to just
+ * before this record" comes without a clock, while what a writer has seen is told by clocks; and what was only known to be
+ * complete is forgotten in a crash, while what was loaded is in the journal.
+ */
+static tide_err
+join(struct fold *fold, struct table_fold *table)
+{
+	struct mark own = vector_get(&table->floor, fold->id);
+	tide_err rc = TIDE_OK;
+
+	for (size_t i = 0; i < table->position.n && rc == TIDE_OK; i++) {
+		const struct vector_entry *entry = &table->position.entries[i];
+		struct mark mark = vector_get(&fold->position, entry->origin);
+
+		if (jid_same(entry->origin, fold->id) || mark.seq > entry->mark.seq)
+			continue;
+		mark.clock = hlc_max(mark.clock, entry->mark.clock);
+		mark.seq = entry->mark.seq;
+		rc = vector_set(&fold->position, entry->origin, mark);
+	}
+	/* Records below were loaded, or came in after later ones of other tables: not in origin order here. */
+	if (rc == TIDE_OK)
+		rc = vector_copy(&table->floor, &fold->position);
+	if (rc == TIDE_OK)
+		rc = vector_set(&table->floor, fold->id, own); /* our own are all in order */
+	vector_fini(&table->position);
+	return rc;
 }
 
 static tide_err
@@ -188,14 +222,9 @@ note_state(struct fold *fold, struct table_fold *table, const struct note *note)
 	tide_err rc = TIDE_OK;
 
 	if (note->state == REPLICA_ABSENT || note->state == REPLICA_CREATING)
-		forget(table);
-	if (note->state == REPLICA_ACTIVE && table->state == REPLICA_CATCHUP) {
-		/* Records below were loaded, or came in after later ones of other tables: not in origin order here. */
-		rc = vector_copy(&table->floor, &fold->position);
-		if (rc == TIDE_OK)
-			rc = vector_set(&table->floor, fold->id, (struct mark){0}); /* our own are all in order */
-		vector_fini(&table->position);
-	}
+		rc = forget(fold, table);
+	if (note->state == REPLICA_ACTIVE && table->state == REPLICA_CATCHUP)
+		rc = join(fold, table);
 	if (rc == TIDE_OK)
 		table->state = note->state;
 	return rc;
@@ -207,10 +236,8 @@ note_load(struct fold *fold, struct table_fold *table, const struct note *note)
 	struct boot *boot = &table->boot;
 	tide_err rc;
 
-	if (note->step == LOAD_RESTART) {
-		forget(table);
-		return TIDE_OK;
-	}
+	if (note->step == LOAD_RESTART)
+		return forget(fold, table);
 	if (!boot->under_way) {
 		boot->under_way = true;
 		boot->source = note->region;

@@ -32,11 +32,8 @@ group__fini(struct group *group)
 {
 	for (struct unit_build *unit = group->first; unit != NULL; unit = unit->next)
 		buf_fini(&unit->note);
-	for (uint32_t i = 0; i < group->n_told; i++) {
-		for (uint32_t t = 0; t < group->told[i].n; t++)
-			vector_fini(&group->told[i].tables[t].vector);
-		free(group->told[i].tables);
-	}
+	for (uint32_t i = 0; i < group->n_told; i++)
+		shard__told_release(&group->told[i]);
 	free(group->told);
 	free(group->cleared);
 	buf_fini(&group->raw);
@@ -49,7 +46,7 @@ group__fini(struct group *group)
 uint64_t
 group_bytes(const struct group *group)
 {
-	return group->bytes;
+	return group->bytes + group->read_bytes;
 }
 
 struct shard *
@@ -97,6 +94,7 @@ read_store(struct group *group, struct pending *pending)
 	copy = arena_copy(&group->arena, buf_bytes(&group->raw));
 	if (copy.at == NULL)
 		return TIDE_NOMEM;
+	group->read_bytes += copy.n;
 	pending->exists = true;
 	return stored_decode(copy, &pending->stored);
 }

@@ -19,27 +19,32 @@ group__note(struct group *group, const struct note *note)
 	}
 	had = unit->note.n;
 	note_encode(note, &unit->note);
-	if ((rc = buf_check(&unit->note)) != TIDE_OK)
-		return rc;
-	group->bytes += unit->note.n - had;
-	if ((rc = fold_note(&group->shard->work, note)) != TIDE_OK)
-		group->shard->sealed = true;
+	if ((rc = buf_check(&unit->note)) == TIDE_OK) {
+		group->bytes += unit->note.n - had;
+		rc = fold_note(&group->shard->work, note);
+	}
+	if (rc != TIDE_OK)
+		group->shard->sealed = true; /* half a note must not get into the journal */
 	return rc;
 }
 
+/* A note that takes a table's items with it. Nothing is cleared that the journal does not say. */
 static tide_err
-clear_later(struct group *group, uint64_t table)
+note_clearing(struct group *group, const struct note *note)
 {
 	uint64_t *cleared = realloc(group->cleared, (group->n_cleared + 1) * sizeof *cleared);
+	tide_err rc;
 
 	if (cleared == NULL)
 		return TIDE_NOMEM;
 	group->cleared = cleared;
-	cleared[group->n_cleared++] = table;
+	if ((rc = group__note(group, note)) != TIDE_OK)
+		return rc;
+	cleared[group->n_cleared++] = note->table;
 	/* What the group wrote before goes with the rest. */
 	for (size_t i = 0; i < group->n_buckets; i++)
 		for (struct pending *p = group->buckets[i]; p != NULL; p = p->next)
-			if (p->table == table)
+			if (p->table == note->table)
 				p->exists = p->dirty = false;
 	return TIDE_OK;
 }
@@ -48,10 +53,9 @@ tide_err
 group_table_state(struct group *group, uint64_t table, enum replica_state state)
 {
 	struct note note = {.kind = NOTE_STATE, .table = table, .state = state};
-	tide_err rc;
 
-	if ((state == REPLICA_ABSENT || state == REPLICA_CREATING) && (rc = clear_later(group, table)) != TIDE_OK)
-		return rc;
+	if (state == REPLICA_ABSENT || state == REPLICA_CREATING)
+		return note_clearing(group, &note);
 	return group__note(group, &note);
 }
 
@@ -102,9 +106,6 @@ tide_err
 group_load_restart(struct group *group, uint64_t table)
 {
 	struct note note = {.kind = NOTE_LOAD, .table = table, .step = LOAD_RESTART};
-	tide_err rc;
 
-	if ((rc = clear_later(group, table)) != TIDE_OK)
-		return rc;
-	return group__note(group, &note);
+	return note_clearing(group, &note);
 }

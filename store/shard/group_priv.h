@@ -30,7 +30,8 @@ struct group {
 	struct unit_build *first, *last;
 	uint64_t next_seq;
 	uint64_t bytes;
-	uint64_t applied; /* remote records */
+	uint64_t read_bytes; /* what reads brought into the arena */
+	uint64_t applied;    /* remote records */
 	struct buf raw;   /* scratch for store reads */
 	struct buf key;
 	struct told *told; /* to take over when the group is on disk */

@@ -22,8 +22,8 @@ shard__path(const char *dir, const char *name, char path[SHARD_PATH_MAX])
 	snprintf(path, SHARD_PATH_MAX, "%s/%s", dir, name);
 }
 
-static tide_err
-sync_dir(const char *dir, struct tide_error *error)
+tide_err
+shard__sync_dir(const char *dir, struct tide_error *error)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	tide_err rc = TIDE_OK;
@@ -71,7 +71,7 @@ shard__write_file(const char *dir, const char *name, struct bytes content, struc
 		unlink(fresh);
 		return rc;
 	}
-	return sync_dir(dir, error);
+	return shard__sync_dir(dir, error);
 }
 
 tide_err

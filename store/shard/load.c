@@ -21,6 +21,8 @@ check_piece(const struct group *group, const struct load_piece *piece, struct ti
 	/* The clock guard holds for snapshots too. */
 	if (piece->clock.v > hlc_of_ms(shard_wall_ms(group->shard) + shard->options.skew_ms_max).v)
 		return tide_fail(error, TIDE_HELD, "the source's clock is too far ahead");
+	if (vector_get(&piece->vector, shard->work.id).seq > shard->work.last_seq)
+		return tide_fail(error, TIDE_FORKED, "the source has records of this region that its own journal does not have");
 	/* A replica that was here before must find its own last record of that table in the snapshot. */
 	if (vector_get(&piece->vector, shard->work.id).seq < table->own_last.seq)
 		return tide_fail(error, TIDE_AGAIN, "the source has not yet all that this region once wrote to the table");

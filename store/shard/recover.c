@@ -11,6 +11,14 @@
 #define BATCH_BYTES (4u << 20)
 
 tide_err
+shard__clear_store(struct kv *kv)
+{
+	static const uint8_t from = SPACE_ITEMS, to = SPACE_ITEMS + 1;
+
+	return kv_delete_range(kv, bytes_of(&from, 1), bytes_of(&to, 1));
+}
+
+tide_err
 shard__clear_table(struct kv *kv, uint64_t table)
 {
 	struct buf from = {0}, to = {0};
@@ -82,6 +90,9 @@ replay_notes(struct replay *replay, struct arena *arena, struct bytes field)
 			if ((rc = buf_check(&replay->key)) != TIDE_OK)
 				return rc;
 			kv_batch_delete(replay->batch, buf_bytes(&replay->key));
+			replay->batch_bytes += replay->key.n;
+			if (replay->batch_bytes > BATCH_BYTES && (rc = flush(replay)) != TIDE_OK)
+				return rc;
 		}
 	}
 	return rc == TIDE_NOTFOUND ? TIDE_OK : rc;
@@ -117,7 +128,7 @@ replay_journal(struct replay *replay, struct shard *shard, struct tide_error *er
 	struct journal_reader *reader;
 	struct bytes payload;
 	struct arena arena;
-	uint64_t from = shard->live.last_seq, units = 0;
+	uint64_t from = shard->live.last_seq, units = 0, bytes = 0;
 	tide_err rc;
 
 	if (from == journal_last_seq(shard->journal))
@@ -136,12 +147,15 @@ replay_journal(struct replay *replay, struct shard *shard, struct tide_error *er
 		if ((rc = replay_unit(replay, &shard->live, &arena, payload, error)) != TIDE_OK)
 			break;
 		arena_reset(&arena);
+		bytes += payload.n;
 		units++;
 	}
 	arena_fini(&arena);
 	journal_reader_close(reader);
 	if (rc != TIDE_NOTFOUND)
 		return rc;
+	/* The next checkpoint comes as if they had been written now: many short lives must not make recovery long. */
+	shard->bytes_at_checkpoint = 0 - bytes;
 	log_info("RECOVERED", "from=%" PRIu64 " to=%" PRIu64 " units=%" PRIu64, from, shard->live.last_seq, units);
 	return TIDE_OK;
 }
@@ -153,18 +167,19 @@ shard__recover(struct shard *shard, struct tide_error *error)
 	struct fold checkpoint;
 	tide_err rc;
 
-	rc = checkpoint_read(shard->dir, &checkpoint, error);
-	if (rc == TIDE_OK && !jid_same(checkpoint.id, shard->live.id)) {
-		fold_fini(&checkpoint);
-		return tide_fail(error, TIDE_CORRUPT, "the checkpoint in %s is of another journal", shard->dir);
-	}
+	rc = checkpoint_read(shard->dir, shard->live.id, &checkpoint, error);
 	if (rc == TIDE_OK) {
 		fold_fini(&shard->live);
 		shard->live = checkpoint;
 		shard->checkpoint_seqs[0] = checkpoint.last_seq; /* the older one's is not known: nothing is trimmed by it */
 	} else if (rc != TIDE_NOTFOUND && rc != TIDE_CORRUPT)
 		return rc;
-	/* Without a checkpoint the whole journal is replayed, if it is still there. */
+	/*
+	 * Without a checkpoint the whole journal is replayed, if it is still there, into an empty store: a former incarnation's
+	 * items may be in it.
+	 */
+	if (rc != TIDE_OK && journal_first_seq(shard->journal) == 1 && (rc = shard__clear_store(shard->kv)) != TIDE_OK)
+		return tide_fail(error, rc, "cannot empty the store: %s", tide_err_text(rc));
 	if ((replay.batch = kv_batch_new(shard->kv)) == NULL)
 		return tide_fail(error, TIDE_NOMEM, NULL);
 	rc = replay_journal(&replay, shard, error);

@@ -48,7 +48,12 @@ shard_nonce(struct shard *shard)
 struct journal *
 shard_journal(struct shard *shard)
 {
-	return shard->journal;
+	struct journal *journal;
+
+	pthread_mutex_lock(&shard->lock);
+	journal = shard->journal; /* a new incarnation has a new one */
+	pthread_mutex_unlock(&shard->lock);
+	return journal;
 }
 
 struct kv *
@@ -86,12 +91,17 @@ shard_set_naming(struct shard *shard, bool (*describe)(void *arg, uint64_t table
 	shard->naming_arg = arg;
 }
 
-static tide_err
-make_dir(const char *path, struct tide_error *error)
+/* The folder is on disk when this returns: what is synced inside would be lost with it. */
+tide_err
+shard__make_dir(const char *path, struct tide_error *error)
 {
-	if (mkdir(path, 0700) == 0 || errno == EEXIST)
-		return TIDE_OK;
-	return tide_fail(error, errno == ENOSPC ? TIDE_FULL : TIDE_IO, "cannot create %s: %s", path, strerror(errno));
+	char parent[SHARD_PATH_MAX];
+
+	if (mkdir(path, 0700) != 0)
+		return errno == EEXIST ? TIDE_OK : tide_fail(error, errno == ENOSPC ? TIDE_FULL : TIDE_IO, "cannot create %s: %s",
+						       path, strerror(errno));
+	shard__path(path, "..", parent);
+	return shard__sync_dir(parent, error);
 }
 
 static tide_err
@@ -128,12 +138,13 @@ open_parts(struct shard *shard, struct tide_error *error)
 	tide_err rc;
 
 	shard__path(shard->dir, "journal", path);
-	if ((rc = make_dir(path, error)) != TIDE_OK ||
+	if ((rc = shard__bury_former(shard->dir, shard->live.id, error)) != TIDE_OK ||
+	    (rc = shard__make_dir(path, error)) != TIDE_OK ||
 	    (rc = journal_open(shard->options.journal_plugin, path, &journal, &shard->journal, error)) != TIDE_OK)
 		return rc;
 	shard__path(shard->dir, "store", path);
 	kv.create = true;
-	if ((rc = make_dir(path, error)) != TIDE_OK ||
+	if ((rc = shard__make_dir(path, error)) != TIDE_OK ||
 	    (rc = kv_open(shard->options.kv_plugin, path, &kv, &shard->kv, error)) != TIDE_OK)
 		return rc;
 	return TIDE_OK;
@@ -146,7 +157,7 @@ shard_open(const struct shard_options *options, struct shard **out, struct tide_
 	struct identity identity;
 	tide_err rc;
 
-	if (options->create && (rc = make_dir(options->dir, error)) != TIDE_OK)
+	if (options->create && (rc = shard__make_dir(options->dir, error)) != TIDE_OK)
 		return rc;
 	if ((rc = find_identity(options, &identity, error)) != TIDE_OK)
 		return rc;
@@ -173,6 +184,7 @@ shard_open(const struct shard_options *options, struct shard **out, struct tide_
 		shard_close(shard, false);
 		return rc;
 	}
+	shard__remove_retired(shard->dir);
 	*out = shard;
 	return TIDE_OK;
 }
@@ -200,67 +212,4 @@ shard_close(struct shard *shard, bool checkpoint)
 	pthread_mutex_destroy(&shard->checkpoint_lock);
 	free(shard->dir);
 	free(shard);
-}
-
-/* Everything that the folder took from peers goes: it is fetched again under the new name. */
-static tide_err
-start_again(struct shard *shard, const struct identity *identity, struct tide_error *error)
-{
-	char path[SHARD_PATH_MAX], old[SHARD_PATH_MAX + 32];
-	struct journal_options options = {.id = identity->id, .segment_bytes = shard->options.segment_bytes, .create = true};
-	struct journal *journal;
-	struct fold fresh;
-	tide_err rc;
-
-	shard__path(shard->dir, "journal", path);
-	snprintf(old, sizeof old, "%s.%08x", path, shard->live.id.v);
-	if (rename(path, old) != 0)
-		return tide_fail(error, TIDE_IO, "cannot rename %s: %s", path, strerror(errno));
-	for (size_t i = 0; i < shard->live.n_tables; i++)
-		if ((rc = shard__clear_table(shard->kv, shard->live.tables[i]->id)) != TIDE_OK)
-			return tide_fail(error, rc, NULL);
-	if ((rc = identity_write(shard->dir, identity, error)) != TIDE_OK || (rc = make_dir(path, error)) != TIDE_OK ||
-	    (rc = journal_open(shard->options.journal_plugin, path, &options, &journal, error)) != TIDE_OK)
-		return rc;
-	shard->retired[shard->n_retired++] = shard->journal;
-	shard->journal = journal;
-	if ((rc = fold_init(&fresh, identity->id)) != TIDE_OK)
-		return tide_fail(error, rc, NULL);
-	/* The clock goes on: what was promised before holds. */
-	fresh.clock = hlc_max(shard->live.clock, shard->work.clock);
-	fold_fini(&shard->live);
-	shard->live = fresh;
-	shard->nonce = identity->nonce;
-	memset(shard->counted, 0, sizeof shard->counted);
-	shard->bytes_at_checkpoint = 0;
-	shard__told_fini(shard);
-	return fold_copy(&shard->work, &shard->live);
-}
-
-tide_err
-shard_take_incarnation(struct shard *shard, uint16_t incarnation, struct tide_error *error)
-{
-	struct identity identity = {jid_make(jid_region(shard->work.id), incarnation, jid_shard(shard->work.id)), 0};
-	tide_err rc;
-
-	for (size_t i = 0; i < shard->work.n_tables; i++)
-		if (shard->work.tables[i]->own_last.seq != 0)
-			return tide_fail(error, TIDE_USAGE, "this journal has written: it cannot take another incarnation");
-	if (shard->group != NULL && shard->group->first != NULL)
-		return tide_fail(error, TIDE_USAGE, "the open group is not empty");
-	if (incarnation <= jid_incarnation(shard->work.id) || shard->n_retired == RETIRED_MAX)
-		return tide_fail(error, TIDE_USAGE, "incarnation %u is not a later one", incarnation);
-	if ((rc = random_nonce(&identity.nonce, error)) != TIDE_OK)
-		return rc;
-	pthread_mutex_lock(&shard->checkpoint_lock);
-	pthread_mutex_lock(&shard->lock);
-	if ((rc = start_again(shard, &identity, error)) != TIDE_OK)
-		shard->sealed = true;
-	else if (shard->group != NULL)
-		shard->group->next_seq = shard->work.last_seq + 1;
-	pthread_mutex_unlock(&shard->lock);
-	pthread_mutex_unlock(&shard->checkpoint_lock);
-	if (rc == TIDE_OK)
-		log_warn("REBORN", "journal=%08x incarnation=%u", identity.id.v, incarnation);
-	return rc;
 }

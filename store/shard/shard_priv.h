@@ -32,6 +32,7 @@ struct shard {
 	struct fold live;
 	bool counted[REGION_NUMBER_MAX + 1];
 	uint64_t applied;
+	bool torn; /* store or `live` may hold half of a group: no checkpoint of that */
 	uint64_t bytes_at_checkpoint;
 	uint64_t checkpoint_seqs[2]; /* the newest two on disk */
 	pthread_mutex_t checkpoint_lock; /* one checkpoint at a time */
@@ -66,6 +67,10 @@ tide_err identity_write(const char *dir, const struct identity *identity, struct
 /** A path below the shard's folder in a static-size buffer. */
 #define SHARD_PATH_MAX 4200
 void shard__path(const char *dir, const char *name, char path[SHARD_PATH_MAX]);
+/** The folder's entries are on disk when this returns. */
+tide_err shard__sync_dir(const char *dir, struct tide_error *error);
+/** The folder is there, and on disk if it was made. In shard.c. */
+tide_err shard__make_dir(const char *path, struct tide_error *error);
 /** Write a small file so that it is there whole or not at all, on disk when this returns. */
 tide_err shard__write_file(const char *dir, const char *name, struct bytes content, struct tide_error *error);
 /** Read a whole small file. TIDE_NOTFOUND. */
@@ -73,16 +78,32 @@ tide_err shard__read_file(const char *dir, const char *name, struct buf *out, st
 
 /* --- checkpoint.c --- */
 
-/** The newest checkpoint that reads well; TIDE_NOTFOUND: none. */
-tide_err checkpoint_read(const char *dir, struct fold *out, struct tide_error *error);
+/**
+ * The newest checkpoint of journal `id` that reads well. Damaged ones are set aside, those of former incarnations deleted.
+ * Errors     TIDE_NOTFOUND: none. TIDE_CORRUPT: there are only damaged ones. TIDE_FENCED: one of another journal. TIDE_IO, ...
+ */
+tide_err checkpoint_read(const char *dir, struct jid id, struct fold *out, struct tide_error *error);
+void checkpoint_forget_all(const char *dir);
+
+/* --- reborn.c --- */
+
+/** An earlier incarnation of the same journal? */
+bool shard__is_former(struct jid former, struct jid id);
+
+/** Move a former incarnation's journal away, if it is still in the journal's place. TIDE_CORRUPT: the journal is missing. */
+tide_err shard__bury_former(const char *dir, struct jid id, struct tide_error *error);
+
+/** Delete the journals of former incarnations. */
+void shard__remove_retired(const char *dir);
 
 /* --- recover.c --- */
 
 /** Bring store and fold from the last checkpoint to the journal's end. */
 tide_err shard__recover(struct shard *shard, struct tide_error *error);
 
-/** Delete everything that the store holds of a table. */
+/** Delete everything that the store holds of a table, or of all. */
 tide_err shard__clear_table(struct kv *kv, uint64_t table);
+tide_err shard__clear_store(struct kv *kv);
 
 /* --- read.c --- */
 
@@ -93,6 +114,7 @@ tide_err shard__scan_open(struct shard *shard, struct kv_snapshot *snapshot, con
 /* --- told.c --- */
 
 const struct told *shard__told(const struct shard *shard, struct jid origin);
+void shard__told_release(struct told *told);
 void shard__told_fini(struct shard *shard);
 
 #endif

@@ -19,6 +19,7 @@ struct ship {
 	uint32_t n;
 	struct mark upto;  /* complete to here, so far */
 	uint64_t passed;   /* the journal's sequence that the reader has passed */
+	uint64_t opened;   /* the journal's last sequence when the tables were looked at */
 	struct arena arena;
 };
 
@@ -41,19 +42,29 @@ ship_tables(const struct ship *ship, uint32_t *n)
 	return ship->ids;
 }
 
-/* May this region send that origin's records of that table beyond `after`? Called with the lock held. */
+static bool
+relays(enum replica_state state)
+{
+	return state == REPLICA_ACTIVE || state == REPLICA_LEAVING;
+}
+
+/*
+ * May this region send that origin's records of that table beyond `after` to somebody who stands at `from`? Called with the lock
+ * held. A floor names a place in the origin's journal; who stands there needs nothing below, however old the table's last record is.
+ */
 static tide_err
-check_table(const struct shard *shard, struct jid origin, const struct ship_table *wanted)
+check_table(const struct shard *shard, struct jid origin, const struct ship_table *wanted, uint64_t from)
 {
 	const struct table_fold *table = fold_table(&shard->live, wanted->table);
+	uint64_t floor = table != NULL ? vector_get(&table->floor, origin).seq : 0;
 
-	/* Our own records are in our journal, whatever became of our replica, down to what was trimmed. */
-	if (jid_same(origin, shard->live.id))
-		return table != NULL && wanted->after < vector_get(&table->floor, origin).seq ? TIDE_NOTFOUND : TIDE_OK;
-	/* A relay without the table would pass over its records, and the receiver's history would have holes. */
-	if (table == NULL || (table->state != REPLICA_ACTIVE && table->state != REPLICA_LEAVING))
+	/*
+	 * A relay without the table would pass over its records, and the receiver's history would have holes. Our own are in our
+	 * journal, whatever became of our replica, down to what was trimmed.
+	 */
+	if (!jid_same(origin, shard->live.id) && (table == NULL || !relays(table->state)))
 		return TIDE_NOTFOUND;
-	return wanted->after < vector_get(&table->floor, origin).seq ? TIDE_NOTFOUND : TIDE_OK;
+	return wanted->after < floor && from < floor ? TIDE_NOTFOUND : TIDE_OK;
 }
 
 /* What is below the journal's first sequence is below the floors too, which were asked already. */
@@ -87,12 +98,14 @@ ship_open(struct shard *shard, struct jid origin, const struct ship_table *table
 	pthread_mutex_lock(&shard->lock);
 	ship->own = jid_same(origin, shard->live.id);
 	ship->journal = shard->journal;
-	if (ship->own && from > shard->live.last_seq)
+	ship->opened = shard->live.last_seq;
+	/* What is on disk may have been sent before it was visible here. */
+	if (ship->own && from > journal_last_seq(ship->journal))
 		rc = TIDE_FORKED; /* the peer has records of ours that we do not have */
 	for (; ship->n < n && rc == TIDE_OK; ship->n++) {
 		ship->tables[ship->n] = tables[ship->n];
 		ship->ids[ship->n] = tables[ship->n].table;
-		if ((rc = check_table(shard, origin, &tables[ship->n])) != TIDE_OK && floor_table != NULL)
+		if ((rc = check_table(shard, origin, &tables[ship->n], from)) != TIDE_OK && floor_table != NULL)
 			*floor_table = tables[ship->n].table;
 	}
 	pthread_mutex_unlock(&shard->lock);
@@ -145,12 +158,31 @@ append_unit(struct ship *ship, const struct vector *seen, struct record *records
 	return TIDE_OK;
 }
 
+/* A relay whose replica went passes over that table's records from here on, even if a new one has come since. */
+static tide_err
+check_notes(struct ship *ship, const struct unit *unit)
+{
+	struct note_walk walk = {unit->note};
+	struct note note;
+	tide_err rc;
+
+	if (ship->own || unit->note.at == NULL || unit_last_seq(unit) <= ship->opened)
+		return TIDE_OK;
+	while ((rc = note_next(&walk, &ship->arena, &note)) == TIDE_OK)
+		for (uint32_t i = 0; note.kind == NOTE_STATE && !relays(note.state) && i < ship->n; i++)
+			if (ship->ids[i] == note.table)
+				return TIDE_GAP;
+	return rc == TIDE_NOTFOUND ? TIDE_OK : rc;
+}
+
 static tide_err
 send_unit(struct ship *ship, struct unit *unit, struct buf *out, struct ship_batch *batch)
 {
 	struct mark last = {0};
-	tide_err rc = TIDE_OK;
+	tide_err rc = check_notes(ship, unit);
 
+	if (rc != TIDE_OK)
+		return rc;
 	if (ship->own && unit->kind == UNIT_LOCAL) {
 		if (unit->n_records > 0)
 			last.clock = unit->records[unit->n_records - 1].version.clock;

@@ -16,9 +16,8 @@ struct ship_table {
 
 /**
  * Start sending `origin`'s records to a peer that stands at `from` (the least position of its tables).
- * Tables that this region does not hold readable (relays: ACTIVE or LEAVING) are left out; `ship_tables` says which are in.
- * Errors     TIDE_NOTFOUND  some wanted record is below what the journal here still has or ever had (`*floor_table`):
- *                           the peer needs a snapshot of that table, or another relay.
+ * Errors     TIDE_NOTFOUND  some wanted record is below what the journal here still has or ever had, or (relays) a table is not held
+ *                           readable here (`*floor_table`): the peer needs a snapshot of that table, or another relay.
  *            TIDE_FORKED    the peer stands further in our journal than it goes.
  */
 tide_err ship_open(struct shard *shard, struct jid origin, const struct ship_table *tables, uint32_t n, uint64_t from,
@@ -41,7 +40,10 @@ struct ship_batch {
 	uint64_t behind;          /* sequence numbers between this reader and the journal's end */
 };
 
-/** Append up to about `bytes_max` of units to `out`. May give none (at_end). TIDE_CORRUPT, TIDE_IO, TIDE_NOMEM. */
+/**
+ * Append up to about `bytes_max` of units to `out`. May give none (at_end).
+ * Errors     TIDE_GAP (a relay no longer holds one of the tables, or was trimmed beyond: open again), TIDE_CORRUPT, TIDE_IO, TIDE_NOMEM.
+ */
 tide_err ship_next(struct ship *ship, size_t bytes_max, struct arena *arena, struct buf *out, struct ship_batch *batch,
     struct tide_error *error);
 

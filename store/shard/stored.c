@@ -3,7 +3,6 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#define SPACE_ITEMS 0x10
 #define FORM_ITEM 1
 #define FORM_TOMBSTONE 2
 

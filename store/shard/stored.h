@@ -9,6 +9,7 @@
 
 #include "store/shard/shard.h"
 
+#define SPACE_ITEMS 0x10
 #define STORED_HEADER 21
 #define SPACE_PREFIX 9
 

@@ -13,13 +13,19 @@ shard__told(const struct shard *shard, struct jid origin)
 }
 
 void
+shard__told_release(struct told *told)
+{
+	for (uint32_t t = 0; t < told->n; t++)
+		vector_fini(&told->tables[t].vector);
+	free(told->tables);
+	*told = (struct told){0};
+}
+
+void
 shard__told_fini(struct shard *shard)
 {
-	for (uint32_t i = 0; i < shard->n_told; i++) {
-		for (uint32_t t = 0; t < shard->told[i].n; t++)
-			vector_fini(&shard->told[i].tables[t].vector);
-		free(shard->told[i].tables);
-	}
+	for (uint32_t i = 0; i < shard->n_told; i++)
+		shard__told_release(&shard->told[i]);
 	free(shard->told);
 	shard->told = NULL;
 	shard->n_told = 0;
@@ -108,7 +114,9 @@ table_at(const struct fold *work, uint64_t id)
 	return NULL;
 }
 
-#define LOOKED_AT_MAX 20000 /* keys per call: the committer must not stand still */
+/* Per call: the committer must not stand still. */
+#define LOOKED_AT_MAX 20000
+#define LOOKED_AT_BYTES_MAX (16u << 20)
 
 tide_err
 group_collect(struct group *group, uint32_t max, uint32_t *collected)
@@ -121,6 +129,7 @@ group_collect(struct group *group, uint32_t max, uint32_t *collected)
 	struct shard_scan *scan;
 	struct stored stored;
 	struct bytes key;
+	uint64_t bytes = 0;
 	tide_err rc;
 
 	*collected = 0;
@@ -134,7 +143,8 @@ group_collect(struct group *group, uint32_t max, uint32_t *collected)
 		return rc;
 	buf_clear(cursor);
 	for (uint32_t seen = 0; (rc = shard_scan_next(scan, &key, &stored)) == TIDE_OK; seen++) {
-		if (seen == LOOKED_AT_MAX || *collected == max) {
+		bytes += key.n + stored.image.n;
+		if (seen == LOOKED_AT_MAX || (seen > 0 && bytes > LOOKED_AT_BYTES_MAX) || *collected == max) {
 			buf_append_u64(cursor, table->id);
 			buf_append(cursor, key.at, key.n);
 			break;

@@ -19,6 +19,15 @@ everybody_told(const struct shard *shard)
 	return true;
 }
 
+/* A journal that is dead, or whose region was declared lost, tells nothing more and is not waited for. */
+static bool
+is_over(const struct shard *shard, struct jid journal)
+{
+	const struct member_fold *member = fold_member(&shard->work, jid_region(journal));
+
+	return member != NULL && (member->lost || member->incarnation != jid_incarnation(journal));
+}
+
 /* The least that any told replica of a table holds of one origin; UINT64_MAX: no other replica. */
 static struct mark
 least_held(const struct shard *shard, uint64_t table, struct jid origin)
@@ -26,7 +35,7 @@ least_held(const struct shard *shard, uint64_t table, struct jid origin)
 	struct mark least = {UINT64_MAX, {0}};
 
 	for (uint32_t i = 0; i < shard->n_told; i++)
-		for (uint32_t t = 0; t < shard->told[i].n; t++) {
+		for (uint32_t t = 0; t < shard->told[i].n && !is_over(shard, shard->told[i].origin); t++) {
 			const struct told_table *told = &shard->told[i].tables[t];
 			struct mark mark;
 

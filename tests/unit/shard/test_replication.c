@@ -265,7 +265,9 @@ segments_go_when_everybody_has_them(void **state)
 	region_start(&world, 1);
 	assert_string_equal(get(&world, 2, "after"), "1");
 	/* A replica that starts from nothing has to load a snapshot. */
-	set_state(&world, 3, USER_TABLE, REPLICA_ABSENT);
+	region_stop(&world, 3, false);
+	region_wipe(&world, 3);
+	region_start(&world, 3);
 	set_state(&world, 3, USER_TABLE, REPLICA_ACTIVE);
 	assert_int_equal(pull(&world, 3, 1, 1), TIDE_NOTFOUND);
 	world_close(&world);
@@ -277,7 +279,6 @@ a_reborn_region_takes_a_new_incarnation_and_gets_everything_back(void **state)
 	struct tide_error error = {0};
 	struct group *group;
 	struct world world;
-	char command[256];
 
 	(void)state;
 	world_open(&world, 2, "leveldb");
@@ -286,8 +287,7 @@ a_reborn_region_takes_a_new_incarnation_and_gets_everything_back(void **state)
 	put(&world, 2, "l", "other");
 	settle(&world);
 	region_stop(&world, 1, false);
-	snprintf(command, sizeof command, "rm -rf %s/1", world.dir);
-	assert_int_equal(system(command), 0);
+	region_wipe(&world, 1);
 	region_start(&world, 1);
 	group = group_open(world.shard[1]);
 	assert_int_equal(shard_take_incarnation(world.shard[1], 2, &error), TIDE_OK);

@@ -93,6 +93,15 @@ world_open(struct world *world, unsigned regions, const char *kv)
 }
 
 void
+region_wipe(struct world *world, unsigned region)
+{
+	char command[256];
+
+	snprintf(command, sizeof command, "rm -rf %s/%u", world->dir, region);
+	assert_int_equal(system(command), 0);
+}
+
+void
 world_close(struct world *world)
 {
 	char command[256];
@@ -123,33 +132,54 @@ world_table(struct world *world, uint64_t table)
 		set_state(world, r, table, REPLICA_ACTIVE);
 }
 
-static void
-key_of(const char *text, struct buf *key)
+void
+text_key(const char *text, struct buf *key)
 {
 	struct value partition = {.type = VALUE_S, .text = bytes_of_string(text)};
 
 	key_encode(&partition, NULL, key);
 }
 
-void
-put_in(struct world *world, unsigned region, uint64_t table, const char *key_text, const char *text)
+tide_err
+group_put_text(struct group *group, uint64_t table, const char *key_text, const char *text)
 {
 	struct member members[] = {
 	    {BYTES_LITERAL("pk"), {.type = VALUE_S, .text = bytes_of_string(key_text)}},
 	    {BYTES_LITERAL("v"), {.type = VALUE_S, .text = bytes_of_string(text)}},
 	};
 	struct value item = {.type = VALUE_M, .map = {members, 2}};
-	struct group *group = group_open(world->shard[region]);
 	struct buf key = {0}, image = {0};
-	struct tide_error error = {0};
+	tide_err rc;
 
-	key_of(key_text, &key);
+	text_key(key_text, &key);
 	value_encode(&item, &image);
-	assert_int_equal(group_put(group, table, buf_bytes(&key), buf_bytes(&image), false), TIDE_OK);
-	if (group_commit(group, &error) != TIDE_OK)
-		fail_msg("put: %s", error.message);
+	rc = group_put(group, table, buf_bytes(&key), buf_bytes(&image), false);
 	buf_fini(&key);
 	buf_fini(&image);
+	return rc;
+}
+
+tide_err
+group_delete_text(struct group *group, uint64_t table, const char *key_text)
+{
+	struct buf key = {0};
+	tide_err rc;
+
+	text_key(key_text, &key);
+	rc = group_delete(group, table, buf_bytes(&key), false);
+	buf_fini(&key);
+	return rc;
+}
+
+void
+put_in(struct world *world, unsigned region, uint64_t table, const char *key_text, const char *text)
+{
+	struct group *group = group_open(world->shard[region]);
+	struct tide_error error = {0};
+
+	assert_int_equal(group_put_text(group, table, key_text, text), TIDE_OK);
+	if (group_commit(group, &error) != TIDE_OK)
+		fail_msg("put: %s", error.message);
 }
 
 void
@@ -162,16 +192,19 @@ void
 delete(struct world *world, unsigned region, const char *key_text)
 {
 	struct group *group = group_open(world->shard[region]);
-	struct buf key = {0};
 
-	key_of(key_text, &key);
-	assert_int_equal(group_delete(group, USER_TABLE, buf_bytes(&key), false), TIDE_OK);
+	assert_int_equal(group_delete_text(group, USER_TABLE, key_text), TIDE_OK);
 	assert_int_equal(group_commit(group, NULL), TIDE_OK);
-	buf_fini(&key);
 }
 
 const char *
 get(struct world *world, unsigned region, const char *key_text)
+{
+	return get_from(world->shard[region], USER_TABLE, key_text);
+}
+
+const char *
+get_from(struct shard *shard, uint64_t table, const char *key_text)
 {
 	static char text[256];
 	struct buf key = {0}, raw = {0};
@@ -180,8 +213,8 @@ get(struct world *world, unsigned region, const char *key_text)
 	struct arena arena;
 	tide_err rc;
 
-	key_of(key_text, &key);
-	rc = shard_get(world->shard[region], USER_TABLE, buf_bytes(&key), &raw, &stored);
+	text_key(key_text, &key);
+	rc = shard_get(shard, table, buf_bytes(&key), &raw, &stored);
 	arena_init(&arena, 0);
 	if (rc == TIDE_OK) {
 		const struct value *v;
@@ -242,9 +275,14 @@ apply_batch(struct world *world, unsigned to, unsigned from, struct jid origin, 
 }
 
 tide_err
-pull(struct world *world, unsigned to, unsigned from, unsigned origin_region)
+pull(struct world *world, unsigned to, unsigned from, unsigned origin)
 {
-	struct jid origin = shard_id(world->shard[origin_region]);
+	return pull_journal(world, to, from, shard_id(world->shard[origin]));
+}
+
+tide_err
+pull_journal(struct world *world, unsigned to, unsigned from, struct jid origin)
+{
 	struct ship_table tables[16];
 	struct ship_batch batch;
 	struct shard_view view;

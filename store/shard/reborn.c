@@ -1,0 +1,187 @@
+/*
+ * A new incarnation: the folder goes on under another journal id, with nothing of what it took from peers before. The identity
+ * file is the point of no return; what else is left of the former life goes after it, at once or, if the process dies in between,
+ * when the folder is opened next:
+ *
+ *     identity       names the new journal
+ *     journal/       becomes journal.OLDID, which the next start deletes
+ *     checkpoint-N   are deleted (a former life's are told by the id in them)
+ *     store/         is emptied, as it always is when the journal is replayed from its beginning
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "store/shard/group_priv.h"
+
+bool
+shard__is_former(struct jid former, struct jid id)
+{
+	return jid_region(former) == jid_region(id) && jid_shard(former) == jid_shard(id) &&
+	       jid_incarnation(former) < jid_incarnation(id);
+}
+
+/* "journal.00010100" */
+static bool
+is_retired(const char *name)
+{
+	return strncmp(name, "journal.", 8) == 0 && strlen(name) == 16 &&
+	       strspn(name + 8, "0123456789abcdef") == 8;
+}
+
+static void
+remove_folder(const char *path)
+{
+	struct dirent *entry;
+	DIR *d = opendir(path);
+
+	while (d != NULL && (entry = readdir(d)) != NULL)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			unlinkat(dirfd(d), entry->d_name, 0);
+	if (d != NULL)
+		closedir(d);
+	if (rmdir(path) != 0)
+		log_warn("JOURNAL-RETIRED", "path=%s why=\"%s\"", path, strerror(errno));
+}
+
+/* How many there are; with `remove` they are gone afterwards. */
+static unsigned
+retired(const char *dir, bool remove)
+{
+	char path[SHARD_PATH_MAX];
+	struct dirent *entry;
+	DIR *d = opendir(dir);
+	unsigned n = 0;
+
+	while (d != NULL && (entry = readdir(d)) != NULL) {
+		if (!is_retired(entry->d_name))
+			continue;
+		n++;
+		shard__path(dir, entry->d_name, path);
+		if (remove)
+			remove_folder(path);
+	}
+	if (d != NULL)
+		closedir(d);
+	return n;
+}
+
+void
+shard__remove_retired(const char *dir)
+{
+	retired(dir, true);
+}
+
+static tide_err
+bury(const char *dir, const char *journal, struct jid former, struct tide_error *error)
+{
+	char old[SHARD_PATH_MAX + 32];
+
+	snprintf(old, sizeof old, "%s.%08x", journal, former.v);
+	if (rename(journal, old) != 0)
+		return tide_fail(error, TIDE_IO, "cannot rename %s: %s", journal, strerror(errno));
+	return shard__sync_dir(dir, error);
+}
+
+tide_err
+shard__bury_former(const char *dir, struct jid id, struct tide_error *error)
+{
+	char path[SHARD_PATH_MAX], store[SHARD_PATH_MAX];
+	struct tide_error ignored;
+	struct jid found;
+	tide_err rc;
+
+	shard__path(dir, "journal", path);
+	shard__path(dir, "store/CURRENT", store);
+	rc = journal_peek_id(path, &found, &ignored);
+	if (rc == TIDE_OK && shard__is_former(found, id))
+		return bury(dir, path, found, error);
+	/* The journal is made before the store. To go on without it would use its sequence numbers a second time. */
+	if (rc == TIDE_NOTFOUND && access(store, F_OK) == 0 && retired(dir, false) == 0)
+		return tide_fail(error, TIDE_CORRUPT, "%s has a store but no journal", dir);
+	return TIDE_OK; /* what is wrong with it otherwise, opening it will say */
+}
+
+/* Everything that the folder took from peers goes: it is fetched again under the new name. Called with both locks held. */
+static tide_err
+start_again(struct shard *shard, const struct identity *identity, struct tide_error *error)
+{
+	struct journal_options options = {
+	    .id = identity->id, .segment_bytes = shard->options.segment_bytes, .create = true};
+	char path[SHARD_PATH_MAX];
+	struct journal *journal;
+	struct fold fresh;
+	tide_err rc;
+
+	shard__path(shard->dir, "journal", path);
+	if ((rc = identity_write(shard->dir, identity, error)) != TIDE_OK ||
+	    (rc = bury(shard->dir, path, shard->live.id, error)) != TIDE_OK)
+		return rc;
+	checkpoint_forget_all(shard->dir);
+	if ((rc = shard__clear_store(shard->kv)) != TIDE_OK)
+		return tide_fail(error, rc, "cannot empty the store: %s", tide_err_text(rc));
+	if ((rc = shard__make_dir(path, error)) != TIDE_OK ||
+	    (rc = journal_open(shard->options.journal_plugin, path, &options, &journal, error)) != TIDE_OK)
+		return rc;
+	shard->retired[shard->n_retired++] = shard->journal;
+	shard->journal = journal;
+	if ((rc = fold_init(&fresh, identity->id)) != TIDE_OK)
+		return tide_fail(error, rc, NULL);
+	/* The clock goes on: what was promised before holds. */
+	fresh.clock = hlc_max(shard->live.clock, shard->work.clock);
+	fold_fini(&shard->live);
+	shard->live = fresh;
+	shard->nonce = identity->nonce;
+	memset(shard->counted, 0, sizeof shard->counted);
+	memset(shard->checkpoint_seqs, 0, sizeof shard->checkpoint_seqs);
+	shard->bytes_at_checkpoint = 0;
+	shard__told_fini(shard);
+	buf_clear(&shard->collect_cursor);
+	return fold_copy(&shard->work, &shard->live);
+}
+
+/* What the open group has read or heard in the former life. */
+static void
+forget_in_group(struct group *group, uint64_t next_seq)
+{
+	memset(group->buckets, 0, group->n_buckets * sizeof *group->buckets);
+	group->n_pending = 0;
+	group->n_counted = 0;
+	group->next_seq = next_seq;
+}
+
+tide_err
+shard_take_incarnation(struct shard *shard, uint16_t incarnation, struct tide_error *error)
+{
+	struct identity identity = {
+	    jid_make(jid_region(shard->work.id), incarnation, jid_shard(shard->work.id)), 0};
+	tide_err rc;
+
+	for (size_t i = 0; i < shard->work.n_tables; i++)
+		if (shard->work.tables[i]->own_last.seq != 0)
+			return tide_fail(error, TIDE_USAGE,
+			    "this journal has written: it cannot take another incarnation");
+	if (shard->group != NULL && shard->group->first != NULL)
+		return tide_fail(error, TIDE_USAGE, "the open group is not empty");
+	if (incarnation <= jid_incarnation(shard->work.id))
+		return tide_fail(error, TIDE_USAGE, "incarnation %u is not a later one", incarnation);
+	if (shard->n_retired == RETIRED_MAX)
+		return tide_fail(error, TIDE_USAGE, "too many new incarnations since the start");
+	if (getrandom(&identity.nonce, sizeof identity.nonce, 0) != (ssize_t)sizeof identity.nonce)
+		return tide_fail(error, TIDE_IO, "no random numbers: %s", strerror(errno));
+	pthread_mutex_lock(&shard->checkpoint_lock);
+	pthread_mutex_lock(&shard->lock);
+	if ((rc = start_again(shard, &identity, error)) != TIDE_OK)
+		shard->sealed = shard->torn = true;
+	else if (shard->group != NULL)
+		forget_in_group(shard->group, shard->work.last_seq + 1);
+	pthread_mutex_unlock(&shard->lock);
+	pthread_mutex_unlock(&shard->checkpoint_lock);
+	if (rc == TIDE_OK)
+		log_warn("REBORN", "journal=%08x incarnation=%u", identity.id.v, incarnation);
+	return rc;
+}
