@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/log.h"
 
@@ -18,6 +19,9 @@ struct committer {
 	uint32_t n;
 	bool stopping, idle;
 	struct committer_counters counters;
+	/* The committer thread's. */
+	time_t said; /* when a failed group was last logged */
+	uint64_t unsaid;
 };
 
 static struct tide_error no_memory = {TIDE_NOMEM, "out of memory"};
@@ -58,26 +62,41 @@ finish(struct commit_op *op, const struct commit_op *end, const struct tide_erro
 	}
 }
 
+/* A full disk fails every group: one line a second says as much, and does not help to fill it. */
+static void
+complain(struct committer *committer, const struct tide_error *outcome)
+{
+	struct timespec now;
+
+	committer->unsaid++;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (committer->said != 0 && now.tv_sec == committer->said)
+		return;
+	log_err("COMMIT-FAILED", "code=%s groups=%llu why=\"%s\"", tide_err_name(outcome->code),
+	    (unsigned long long)committer->unsaid, outcome->message);
+	committer->said = now.tv_sec;
+	committer->unsaid = 0;
+}
+
 /* One group: everything from `op` on that fits. Returns what is left. */
 static struct commit_op *
 commit_some(struct committer *committer, struct commit_op *op)
 {
 	struct group *group = group_open(committer->shard);
 	struct tide_error outcome = {.code = TIDE_OK};
-	struct commit_op *end;
-	uint64_t bytes, n = 0;
+	struct commit_op *end = NULL;
+	uint64_t bytes = 0, n = 0;
+	tide_err rc;
 
-	if (group == NULL) {
-		tide_fail(&outcome, TIDE_NOMEM, NULL);
-		for (struct commit_op *each = op; each != NULL; each = each->next)
-			each->error = NULL;
-		finish(op, NULL, &outcome);
-		return NULL;
-	}
-	end = run_group(committer, group, op);
-	bytes = group_bytes(group);
-	if (group_commit(group, &outcome) != TIDE_OK)
-		log_err("COMMIT-FAILED", "code=%s why=\"%s\"", tide_err_name(outcome.code), outcome.message);
+	if (group != NULL) {
+		end = run_group(committer, group, op);
+		bytes = group_bytes(group);
+		if ((rc = group_commit(group, &outcome)) != TIDE_OK && outcome.code == TIDE_OK)
+			tide_fail(&outcome, rc, NULL);
+	} else
+		rc = tide_fail(&outcome, TIDE_NOMEM, NULL);
+	if (rc != TIDE_OK)
+		complain(committer, &outcome);
 	for (const struct commit_op *each = op; each != end; each = each->next)
 		n++;
 	pthread_mutex_lock(&committer->lock);
