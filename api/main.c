@@ -15,6 +15,7 @@
 #include "api/http/http.h"
 #include "api/maintenance.h"
 #include "api/membership.h"
+#include "api/naming.h"
 #include "base/log.h"
 
 #ifndef TIDEMARK_VERSION
@@ -46,6 +47,7 @@ struct process {
 	struct region region;
 	const char *pid_file; /* once written */
 	struct endpoint *endpoint;
+	struct naming *naming;
 	struct maintenance *maintenance;
 	struct http_server *http;
 };
@@ -228,6 +230,7 @@ open_region(struct process *process, struct tide_error *error)
 	clock_gettime(CLOCK_REALTIME, &now);
 	region->started_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 	if ((rc = open_shard(region, error)) != TIDE_OK || (rc = open_catalog(region, error)) != TIDE_OK ||
+	    (rc = naming_open(region, &process->naming, error)) != TIDE_OK ||
 	    (rc = membership_open(region, error)) != TIDE_OK ||
 	    (rc = endpoint_open(region, &process->endpoint, error)) != TIDE_OK)
 		return rc;
@@ -286,6 +289,7 @@ stop(struct process *process, bool clean)
 	committer_stop(region->committer);
 	endpoint_close(process->endpoint);
 	membership_close(region);
+	naming_close(process->naming);
 	catalog_close(region->catalog);
 	shard_close(region->shard, clean);
 	if (process->pid_file != NULL)
