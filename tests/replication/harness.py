@@ -158,6 +158,10 @@ class Cluster:
         try:
             for region in self.regions:
                 region.start()
+            # A new journal writes once every member has counted it.
+            wait_for("every region may write", lambda: all(
+                one["reached"] and one["status"]["may_write"] for one in self.status()["regions"]
+            ), 30)
         except BaseException:
             self.__exit__(None, None, None)
             raise
