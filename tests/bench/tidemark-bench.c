@@ -24,6 +24,7 @@ static const char usage[] = "usage: tidemark-bench --port N [options]\n"
 			    "  --op put|get         default put\n"
 			    "  --connections N      default 256\n"
 			    "  --seconds N          default 10\n"
+			    "  --rate N             at most N operations a second\n"
 			    "  --count N            end after N operations\n"
 			    "  --table NAME         default bench\n"
 			    "  --keys N             keys are drawn from 0..N-1; default 100000\n"
@@ -40,13 +41,14 @@ struct worker {
 	size_t sent;
 	uint64_t began_us;
 	bool blocked, done, failed;
+	struct worker *next_idle;
 };
 
 struct run {
 	const char *host, *port, *table;
 	enum bench_op op;
 	uint32_t connections;
-	double seconds, every;
+	double seconds, every, rate;
 	uint64_t count, keys, random, next_key;
 	bool sequential, create;
 	long pid;
@@ -55,7 +57,8 @@ struct run {
 	bool ending;
 	uint64_t started, finished, errors;
 	struct bench_latency latency;
-	struct worker *workers;
+	struct worker *workers, *idle;
+	uint64_t began_us;
 	char first_error[512];
 };
 
@@ -180,10 +183,22 @@ push(struct worker *w)
 }
 
 static bool
+too_fast(void)
+{
+	return run.rate > 0 &&
+	       (double)run.started * 1e6 >= run.rate * (double)(bench_now_us() - run.began_us);
+}
+
+static bool
 begin(struct worker *w)
 {
 	if (run.ending || (run.count > 0 && run.started >= run.count))
 		return true;
+	if (too_fast()) {
+		w->next_idle = run.idle;
+		run.idle = w;
+		return true;
+	}
 	run.started++;
 	buf_clear(&w->request);
 	bench_request(&w->request, run.op, run.host, run.table, pick_key());
@@ -249,12 +264,13 @@ drive(void)
 	uint64_t mark_us = began, mark_n = 0, mark_cpu = bench_cpu_us(run.pid);
 	struct epoll_event events[256];
 
+	run.began_us = began;
 	for (uint32_t i = 0; i < run.connections; i++) {
 		if (!begin(&run.workers[i]))
 			return false;
 	}
-	while (run.finished < run.started) {
-		int n = epoll_wait(run.epoll, events, 256, 1000);
+	while (run.finished < run.started || (run.idle != NULL && !run.ending)) {
+		int n = epoll_wait(run.epoll, events, 256, run.idle != NULL ? 1 : 1000);
 		uint64_t now;
 
 		for (int i = 0; i < n; i++) {
@@ -268,7 +284,14 @@ drive(void)
 			}
 		}
 		now = bench_now_us();
-		run.ending = run.count == 0 && now >= until;
+		run.ending = run.count == 0 ? now >= until : run.started >= run.count;
+		while (run.idle != NULL && !run.ending && !too_fast()) {
+			struct worker *w = run.idle;
+
+			run.idle = w->next_idle;
+			if (!begin(w))
+				return false;
+		}
 		if (now >= until + 60000000 && run.count == 0) {
 			fprintf(stderr, "%llu operations without an answer for 60 s\n",
 			    (unsigned long long)(run.started - run.finished));
@@ -320,6 +343,8 @@ parse_arguments(int argc, char **argv)
 			run.seconds = strtod(value, NULL);
 		else if (strcmp(name, "--every") == 0)
 			run.every = strtod(value, NULL);
+		else if (strcmp(name, "--rate") == 0)
+			run.rate = strtod(value, NULL);
 		else if (strcmp(name, "--count") == 0)
 			run.count = strtoull(value, NULL, 10);
 		else if (strcmp(name, "--keys") == 0)
