@@ -80,6 +80,9 @@ struct value *value_copy(struct arena *arena, const struct value *value);
 size_t value_size(const struct value *value);
 size_t item_size(const struct value *item);
 
+/** The same of a stored item, from its bytes; 0 when they are not one. */
+size_t item_encoded_size(struct bytes encoded);
+
 /** Append the stored form (msgpack; docs/item-format.md). Canonical in, canonical out. */
 void value_encode(const struct value *value, struct buf *out);
 

@@ -169,7 +169,7 @@ check_table(struct check *check, const struct table_fold *table)
 			continue;
 		}
 		items++;
-		bytes += stored_bytes(key, &stored);
+		bytes += stored_bytes(&stored);
 		fingerprint += stored_fingerprint(key, &stored);
 		if (stored.seq == 0 || stored.seq > check->shard->live.last_seq)
 			fault(check, "table %016" PRIx64 ": an item names sequence %" PRIu64 ", which the journal does not have",

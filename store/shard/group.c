@@ -239,8 +239,8 @@ group__apply(struct group *group, struct unit_build *unit, struct record *record
 	record->item_prev_seq = before != NULL ? before->seq : 0;
 	if (!record->lost) {
 		record->count_delta = (record->tombstone ? 0 : 1) - (was_live ? 1 : 0);
-		record->bytes_delta = (int64_t)stored_bytes(pending->key, &after) -
-		    (was_live ? (int64_t)stored_bytes(pending->key, before) : 0);
+		record->bytes_delta = (int64_t)stored_bytes(&after) -
+		    (was_live ? (int64_t)stored_bytes(before) : 0);
 		if (record->table != TABLE_CONFLICTS)
 			record->fingerprint_delta = stored_fingerprint(pending->key, &after) -
 			    (was_live ? stored_fingerprint(pending->key, before) : 0);

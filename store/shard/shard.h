@@ -141,7 +141,7 @@ struct table_view {
 	uint64_t id;
 	enum replica_state state;
 	bool shared;                 /* other regions have or had replicas: its records are pulled from peers */
-	uint64_t items, bytes;       /* live items and the size of their encoded images and keys */
+	uint64_t items, bytes;       /* live items and their size as DynamoDB counts it */
 	fingerprint_t fingerprint;
 	struct vector vector;        /* per origin: last (sequence, clock) applied of this table */
 	struct vector position;      /* per origin: everything of it up to here that concerns this table is applied */

@@ -3,6 +3,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "store/item/value.h"
+
 #define FORM_ITEM 1
 #define FORM_TOMBSTONE 2
 
@@ -51,4 +53,10 @@ stored_fingerprint(struct bytes key, const struct stored *stored)
 	words[2] = stored->version.origin.v;
 	hash = XXH3_128bits_withSeed(stored->image.at, stored->image.n, XXH3_64bits(words, sizeof words));
 	return (fingerprint_t)hash.high64 << 64 | hash.low64;
+}
+
+uint64_t
+stored_bytes(const struct stored *stored)
+{
+	return stored->tombstone ? 0 : item_encoded_size(stored->image);
 }

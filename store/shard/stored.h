@@ -31,11 +31,7 @@ tide_err stored_decode(struct bytes in, struct stored *out);
 /** The hash that a live item adds to its table's fingerprint; a tombstone adds nothing. */
 fingerprint_t stored_fingerprint(struct bytes key, const struct stored *stored);
 
-/** What a live item adds to its table's bytes. */
-static inline uint64_t
-stored_bytes(struct bytes key, const struct stored *stored)
-{
-	return stored->tombstone ? 0 : key.n + stored->image.n;
-}
+/** What a live item adds to its table's bytes: its size as DynamoDB counts it. */
+uint64_t stored_bytes(const struct stored *stored);
 
 #endif

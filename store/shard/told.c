@@ -89,7 +89,7 @@ static tide_err
 collect_one(struct group *group, uint64_t table, struct bytes key, const struct stored *stored)
 {
 	struct note note = {.kind = NOTE_COLLECT, .table = table, .flag = !stored->tombstone,
-	    .number = stored_bytes(key, stored), .clock = stored->version.clock, .origin = stored->version.origin};
+	    .number = stored_bytes(stored), .clock = stored->version.clock, .origin = stored->version.origin};
 	struct pending *pending;
 	tide_err rc = group__pending(group, table, key, &pending);
 

@@ -46,6 +46,7 @@ random_trees_survive_a_round_trip(void **state)
 		assert_true(value_equal(&item, &back));
 		value_encode(&back, &again);
 		assert_true(bytes_equal(buf_bytes(&once), buf_bytes(&again)));
+		assert_int_equal(item_encoded_size(buf_bytes(&once)), item_size(&item));
 		arena_fini(&arena);
 		buf_fini(&once);
 		buf_fini(&again);
