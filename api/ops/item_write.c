@@ -195,6 +195,8 @@ run(struct commit_op *op, struct group *group, struct tide_error *error)
 
 	if ((rc = ops_write_check(group, table, error)) != TIDE_OK)
 		return rc;
+	if ((rc = group_take_ahead(group, table->id, write->key.bytes, &write->ahead)) != TIDE_OK)
+		return tide_fail(error, rc, NULL);
 	if ((rc = read_before(write, group, &before, error)) != TIDE_OK)
 		return rc;
 	if (write->condition != NULL && !expr_condition_eval(write->condition, before.tree))
@@ -229,6 +231,7 @@ done(struct commit_op *op, const struct tide_error *error)
 	buf_append_byte(reply, '}');
 	members = write->members;
 	buf_fini(&write->image);
+	read_ahead_fini(&write->ahead);
 	table_release(write->table);
 	/*
 	 * the change is on disk: a reply that does not fit in memory is still not a failure that says
@@ -243,20 +246,6 @@ done(struct commit_op *op, const struct tide_error *error)
 
 /* --- */
 
-/*
- * What the read costs is worth it only for what it brings into memory; an error shows again when the
- * committer reads.
- */
-static void
-warm(const struct item_write *write, struct shard *shard)
-{
-	struct buf raw = {0};
-	struct stored stored;
-
-	(void)shard_get(shard, write->table->id, write->key.bytes, &raw, &stored);
-	buf_fini(&raw);
-}
-
 void
 item_write_submit(struct item_write *write)
 {
@@ -267,7 +256,8 @@ item_write_submit(struct item_write *write)
 	assert(write->table != NULL && write->key.bytes.n != 0);
 	write->op.run = run;
 	write->op.done = done;
-	warm(write, region_shard_of(request->region, write->key.hash));
+	shard_read_ahead(region_shard_of(request->region, write->key.hash), write->table->id, write->key.bytes,
+	    &write->ahead);
 	rc = committer_submit(region_committer_of(request->region, write->key.hash), &write->op);
 	if (rc != TIDE_OK) {
 		tide_fail(&error, rc, NULL);
@@ -286,6 +276,7 @@ item_write_drop(struct request *request, struct item_write *write, const struct 
 		else
 			buf_fini(&write->members);
 		buf_fini(&write->image);
+		read_ahead_fini(&write->ahead);
 		if (write->table != NULL)
 			table_release(write->table);
 	}

@@ -33,6 +33,7 @@ struct item_write {
 	struct item_key key;
 	struct expr_scope scope;
 	struct value attributes; /* PUT: the item; else the key: what a created item begins with */
+	struct read_ahead ahead; /* the item as the I/O thread found it */
 	struct buf image; /* the new stored form: PUT from the start, UPDATE made by run */
 	size_t size_before,
 	    size_after; /* as DynamoDB counts them; before: known only where capacity is reported */

@@ -105,6 +105,7 @@ write_store(struct group *group)
 			if (!p->dirty)
 				continue;
 			any = true;
+			shard__written(group->shard, p);
 			buf_clear(&group->key);
 			space_key(p->table, p->key, &group->key);
 			if (p->exists) {
@@ -173,6 +174,7 @@ publish(struct group *group)
 			shard->counted[group->counted[i].region] = true;
 	}
 	shard->torn = rc != TIDE_OK;
+	shard__published(shard, group->n_cleared > 0);
 	pthread_mutex_unlock(&shard->lock);
 	return rc;
 }

@@ -99,31 +99,54 @@ read_store(struct group *group, struct pending *pending)
 	return stored_decode(copy, &pending->stored);
 }
 
-tide_err
-group__pending(struct group *group, uint64_t table, struct bytes key, struct pending **out)
+uint64_t
+group__hash(uint64_t table, struct bytes key)
 {
-	uint64_t hash = XXH3_64bits_withSeed(key.at, key.n, table);
-	struct pending *pending;
-	tide_err rc;
+	return XXH3_64bits_withSeed(key.at, key.n, table);
+}
 
-	for (pending = group->buckets[hash & (group->n_buckets - 1)]; pending != NULL; pending = pending->next)
-		if (pending->hash == hash && pending->table == table && bytes_equal(pending->key, key)) {
-			*out = pending;
-			return TIDE_OK;
-		}
-	if ((pending = arena_calloc(&group->arena, sizeof *pending)) == NULL)
-		return TIDE_NOMEM;
+struct pending *
+group__find(const struct group *group, uint64_t hash, uint64_t table, struct bytes key)
+{
+	struct pending *pending = group->buckets[hash & (group->n_buckets - 1)];
+
+	while (pending != NULL &&
+	    (pending->hash != hash || pending->table != table || !bytes_equal(pending->key, key)))
+		pending = pending->next;
+	return pending;
+}
+
+struct pending *
+group__add(struct group *group, uint64_t hash, uint64_t table, struct bytes key)
+{
+	struct pending *pending = arena_calloc(&group->arena, sizeof *pending);
+
+	if (pending == NULL || (pending->key = arena_copy(&group->arena, key)).at == NULL)
+		return NULL;
 	pending->hash = hash;
 	pending->table = table;
-	pending->key = arena_copy(&group->arena, key);
-	if (pending->key.at == NULL)
-		return TIDE_NOMEM;
-	if ((rc = read_store(group, pending)) != TIDE_OK)
-		return rc;
 	if (group->n_pending++ > group->n_buckets * 2)
 		rehash(group);
 	pending->next = group->buckets[hash & (group->n_buckets - 1)];
 	group->buckets[hash & (group->n_buckets - 1)] = pending;
+	return pending;
+}
+
+tide_err
+group__pending(struct group *group, uint64_t table, struct bytes key, struct pending **out)
+{
+	uint64_t hash = group__hash(table, key);
+	struct pending *pending = group__find(group, hash, table, key), read = {.table = table, .key = key};
+	tide_err rc;
+
+	if (pending == NULL) {
+		if ((rc = read_store(group, &read)) != TIDE_OK)
+			return rc;
+		if ((pending = group__add(group, hash, table, key)) == NULL)
+			return TIDE_NOMEM;
+		pending->exists = read.exists;
+		pending->stored = read.stored;
+	}
 	*out = pending;
 	return TIDE_OK;
 }

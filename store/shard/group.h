@@ -39,6 +39,12 @@ struct shard *group_shard(struct group *group);
 tide_err group_get(struct group *group, uint64_t table, struct bytes key, struct stored *out);
 
 /**
+ * Take a read that was made ahead as the group's own, if the item has not changed since: saves the committer's read of the store.
+ * `ahead` is borrowed until the group is committed. TIDE_NOMEM.
+ */
+tide_err group_take_ahead(struct group *group, uint64_t table, struct bytes key, const struct read_ahead *ahead);
+
+/**
  * Put or delete an item: a record of this journal with the next clock. A put copies `image`. With `keep_before` the record
  * carries the image before (a stream view wants it). Deleting what is not there writes nothing and is TIDE_OK.
  * An operation does all its checks first: after its first write it must not fail.
@@ -96,6 +102,13 @@ tide_err group_apply(struct group *group, struct bytes wire_unit, uint8_t via, s
  * sent to stand on more than that must not be applied: something before it is missing.
  */
 struct mark group_position(const struct group *group, struct jid origin);
+
+/**
+ * What of `origin` comes next in `tables` is at `next.seq`, and must wait; everything before it has been sent and applied here. Others may
+ * wait for just that. `next.clock`: of the last record applied of what was sent, 0: none.
+ * TIDE_GAP: not the region's tables.
+ */
+tide_err group_progress_before(struct group *group, struct jid origin, const uint64_t *tables, uint32_t n, struct mark next);
 
 /** "Complete to": everything of `origin` up to `upto` in `tables` has been sent and applied here. */
 tide_err group_progress(struct group *group, struct jid origin, const uint64_t *tables, uint32_t n, struct mark upto);

@@ -49,6 +49,22 @@ struct group {
 /** Release the group's memory; the shard's fold is left as it is. */
 void group__fini(struct group *group);
 
+uint64_t group__hash(uint64_t table, struct bytes key);
+
+/** The key's entry if the group has it; NULL: not yet. */
+struct pending *group__find(const struct group *group, uint64_t hash, uint64_t table, struct bytes key);
+
+/** A new entry, of a key that is not there as far as it says; NULL: no memory. */
+struct pending *group__add(struct group *group, uint64_t hash, uint64_t table, struct bytes key);
+
+/* --- ahead.c, with the shard's lock held --- */
+
+/** This key changes with the publication that is being made. */
+void shard__written(struct shard *shard, const struct pending *pending);
+
+/** Store and fold show the group now; `all_changed`: whole tables went. */
+void shard__published(struct shard *shard, bool all_changed);
+
 /** The key's entry, read from the store on first use. Errors of kv_get but TIDE_NOTFOUND. */
 tide_err group__pending(struct group *group, uint64_t table, struct bytes key, struct pending **out);
 

@@ -140,6 +140,7 @@ start_again(struct shard *shard, const struct identity *identity, struct tide_er
 	memset(shard->checkpoint_seqs, 0, sizeof shard->checkpoint_seqs);
 	shard->bytes_at_checkpoint = 0;
 	shard__told_fini(shard);
+	shard__published(shard, true);
 	buf_clear(&shard->collect_cursor);
 	return fold_copy(&shard->work, &shard->live);
 }

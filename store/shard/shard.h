@@ -109,6 +109,18 @@ struct stored {
  */
 tide_err shard_get(struct shard *shard, uint64_t table, struct bytes key, struct buf *raw, struct stored *out);
 
+/* An item read before a write of it is queued: group_take_ahead. Zero-initialised; release with read_ahead_fini. */
+struct read_ahead {
+	uint64_t as_of;     /* every group made visible up to here is in it (a count since open) */
+	tide_err outcome;   /* of the read */
+	bool tombstone;
+	struct buf raw;
+};
+
+/** Read an item for a write to come. Any thread. A failure is in `out->outcome`: the write will meet it again. */
+void shard_read_ahead(struct shard *shard, uint64_t table, struct bytes key, struct read_ahead *out);
+void read_ahead_fini(struct read_ahead *ahead);
+
 struct shard_scan;
 
 /**

@@ -3,12 +3,14 @@
 #define TIDE_STORE_SHARD_PRIV_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "store/shard/fold.h"
 #include "store/shard/group.h"
 #include "store/shard/stored.h"
 
 #define OBSERVERS_MAX 4
+#define LAST_WRITTEN_SLOTS 65536
 #define RETIRED_MAX 4
 #define TRIM_LEAST 1024 /* sequences: trimming for less is not worth its notes */
 
@@ -34,10 +36,13 @@ struct shard {
 	uint64_t applied;
 	bool torn; /* store or `live` may hold half of a group: no checkpoint of that */
 	uint64_t bytes_at_checkpoint;
+	_Atomic uint64_t published; /* groups made visible since open: what reads ahead are dated by */
 	uint64_t checkpoint_seqs[2]; /* the newest two on disk */
 	pthread_mutex_t checkpoint_lock; /* one checkpoint at a time */
 
 	/* The committer's own. */
+	uint64_t last_written[LAST_WRITTEN_SLOTS]; /* by key hash: last publication that changed a key of that slot */
+	uint64_t changed_whole; /* last publication at which whole tables went */
 	struct fold work;
 	struct group *group;
 	bool sealed; /* the store may lag behind the journal, or the journal's end is unknown: open again */

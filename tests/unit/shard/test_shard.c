@@ -162,6 +162,42 @@ operations_of_one_group_see_each_other(void **state)
 }
 
 static void
+a_read_ahead_counts_only_while_nobody_has_written_since(void **state)
+{
+	struct value partition = {.type = VALUE_S, .text = BYTES_LITERAL("k")};
+	struct read_ahead before = {0}, current = {0};
+	struct stored seen;
+	struct world world;
+	struct group *group;
+	struct buf key = {0};
+
+	(void)state;
+	world_open(&world, 1, "memory");
+	world_table(&world, USER_TABLE);
+	key_encode(&partition, NULL, &key);
+	shard_read_ahead(world.shard[1], USER_TABLE, buf_bytes(&key), &before);
+	assert_int_equal(before.outcome, TIDE_NOTFOUND);
+	put(&world, 1, "k", "1");
+	shard_read_ahead(world.shard[1], USER_TABLE, buf_bytes(&key), &current);
+	group = group_open(world.shard[1]);
+	assert_int_equal(group_take_ahead(group, USER_TABLE, buf_bytes(&key), &before), TIDE_OK);
+	assert_int_equal(group_get(group, USER_TABLE, buf_bytes(&key), &seen), TIDE_OK);
+	group_abandon(group);
+	group = group_open(world.shard[1]);
+	assert_int_equal(group_take_ahead(group, USER_TABLE, buf_bytes(&key), &current), TIDE_OK);
+	assert_int_equal(group_delete(group, USER_TABLE, buf_bytes(&key), false), TIDE_OK);
+	/* What the group itself has written is newer than any read. */
+	assert_int_equal(group_take_ahead(group, USER_TABLE, buf_bytes(&key), &current), TIDE_OK);
+	assert_int_equal(group_get(group, USER_TABLE, buf_bytes(&key), &seen), TIDE_NOTFOUND);
+	assert_int_equal(group_commit(group, NULL), TIDE_OK);
+	assert_null(get(&world, 1, "k"));
+	read_ahead_fini(&before);
+	read_ahead_fini(&current);
+	buf_fini(&key);
+	world_close(&world);
+}
+
+static void
 an_abandoned_group_leaves_no_trace(void **state)
 {
 	struct value partition = {.type = VALUE_S, .text = BYTES_LITERAL("k")};
@@ -212,6 +248,7 @@ main(void)
 	    cmocka_unit_test(a_power_cut_in_the_store_is_mended_from_the_journal),
 	    cmocka_unit_test(a_checkpoint_shortens_recovery_and_changes_nothing),
 	    cmocka_unit_test(operations_of_one_group_see_each_other),
+	    cmocka_unit_test(a_read_ahead_counts_only_while_nobody_has_written_since),
 	    cmocka_unit_test(an_abandoned_group_leaves_no_trace),
 	    cmocka_unit_test(a_table_that_goes_takes_its_items_along),
 	};
