@@ -427,10 +427,11 @@ endpoint_stop(struct endpoint *endpoint)
 	/* Its operations point into us: the committer is still running and will finish them. */
 	while (atomic_load(&endpoint->under_way) > 0)
 		nanosleep(&pause, NULL);
-	if (endpoint->listening)
-		nng_close(endpoint->socket);
 	for (uint32_t i = 0; i < endpoint->n_answers; i++)
 		nng_aio_stop(endpoint->answers[i].aio);
+	/* Only now: nng 1.5 panics when a context sends while its socket is being closed. */
+	if (endpoint->listening)
+		nng_close(endpoint->socket);
 }
 
 void

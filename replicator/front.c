@@ -245,11 +245,12 @@ front_close(struct front *front)
 	if (front == NULL)
 		return;
 	atomic_store(&front->closing, true);
-	nng_close(front->socket);
 	for (uint32_t i = 0; i < front->n_guests; i++)
 		nng_aio_stop(front->guests[i].aio); /* from here on nothing is passed on */
 	while (atomic_load(&front->passed_on) > 0)
 		nanosleep(&pause, NULL);
+	/* Only now: nng 1.5 panics when a context sends while its socket is being closed. */
+	nng_close(front->socket);
 	for (uint32_t i = 0; i < front->n_guests; i++)
 		nng_aio_free(front->guests[i].aio);
 	free(front->guests);
