@@ -296,6 +296,7 @@ ticker(void *arg)
 		ship__tick(endpoint, now);
 		snap__tick(endpoint, now);
 		state__tick(endpoint, now);
+		apply__nudge(endpoint);
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_nsec += TICK_MS * 1000000L;
 		if (until.tv_nsec >= 1000000000L) {
@@ -425,8 +426,10 @@ endpoint_stop(struct endpoint *endpoint)
 	if (endpoint->ticking)
 		pthread_join(endpoint->ticker, NULL);
 	/* Its operations point into us: the committer is still running and will finish them. */
-	while (atomic_load(&endpoint->under_way) > 0)
+	while (atomic_load(&endpoint->under_way) > 0) {
+		apply__nudge(endpoint); /* those that wait for something give up */
 		nanosleep(&pause, NULL);
+	}
 	for (uint32_t i = 0; i < endpoint->n_answers; i++)
 		nng_aio_stop(endpoint->answers[i].aio);
 	/* Only now: nng 1.5 panics when a context sends while its socket is being closed. */
@@ -447,7 +450,6 @@ endpoint_close(struct endpoint *endpoint)
 	}
 	ship__stop(endpoint);
 	snap__stop(endpoint);
-	apply__stop(endpoint);
 	buf_fini(&endpoint->links);
 	pthread_cond_destroy(&endpoint->work);
 	pthread_cond_destroy(&endpoint->tick);

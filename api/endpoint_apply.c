@@ -2,7 +2,9 @@
  * What peers sent, on its way into the journal: each APPLY and each LOAD is one operation on the committer's queue.
  *
  * Applies of one origin are numbered by its replicator and go to the committer in that order, whatever order nng's threads
- * deliver them in. After one that could not be applied the rest of its stream is refused; the replicator starts a new one.
+ * deliver them in. There they are pending in their stream until they are applied: a batch may have to wait for another origin's,
+ * and two may have to wait for each other's first halves in turn, all within one group. After one that could not be applied the
+ * rest of its stream is refused; the replicator starts a new one.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,18 +12,27 @@
 #include "api/endpoint_priv.h"
 #include "base/log.h"
 
+#define HELD_MS 30 /* then the replicator hears of it, and may have to fetch what is missing from somebody else */
+
 /* An operation on the committer's queue. */
 struct operation_up {
 	struct commit_op op;
-	struct answer *answer;
+	struct endpoint *endpoint;
+	struct answer *answer;         /* NULL: a nudge, which nobody waits for */
 	struct stream *stream;
-	uint64_t instance, number;   /* of the stream when it was queued */
-	struct wire_applied outcome; /* APPLY */
+	uint64_t instance, number;     /* of the stream when it was queued */
+	struct wire_applied outcome;   /* APPLY */
 	char message[256];
+	/* --- committer thread --- */
+	struct bytes left, applied;    /* units still to apply; the last one that was */
+	bool ran, begun;
+	uint64_t held_since;           /* 0: not held */
+	struct operation_up *next;     /* in its stream's pending ones, then among the finished ones */
+	struct operation_up *finished; /* of what this operation's run has finished: answered when its group is on disk */
 };
 
 static struct operation_up *
-operation_new(struct answer *answer, commit_run_fn run, commit_done_fn done)
+operation_new(struct endpoint *endpoint, struct answer *answer, commit_run_fn run, commit_done_fn done)
 {
 	struct operation_up *up = calloc(1, sizeof *up);
 
@@ -29,6 +40,7 @@ operation_new(struct answer *answer, commit_run_fn run, commit_done_fn done)
 		return NULL;
 	up->op.run = run;
 	up->op.done = done;
+	up->endpoint = endpoint;
 	up->answer = answer;
 	return up;
 }
@@ -36,7 +48,7 @@ operation_new(struct answer *answer, commit_run_fn run, commit_done_fn done)
 static tide_err
 submit(struct operation_up *up)
 {
-	struct endpoint *endpoint = up->answer->endpoint;
+	struct endpoint *endpoint = up->endpoint;
 	tide_err rc;
 
 	atomic_fetch_add(&endpoint->under_way, 1);
@@ -73,27 +85,54 @@ send_applied_all(struct answer_queue *queue, tide_err result, const char *text)
 		send_applied(answer, answer->message.apply.index, result, text);
 }
 
+/*
+ * What stands before a unit that has to wait is applied, and others may wait for just that: two origins whose heads wait for each
+ * other's past would stand still for ever if only whole batches counted.
+ */
+static tide_err
+progress_before(struct group *group, const struct wire_apply *apply, struct bytes held, struct bytes last_applied,
+    struct tide_error *error)
+{
+	struct unit unit;
+	struct arena arena;
+	struct mark next = {0};
+	tide_err rc = TIDE_OK;
+
+	arena_init(&arena, 0);
+	if (last_applied.n > 0 && (rc = unit_decode(&arena, last_applied, &unit, error)) == TIDE_OK && unit.n_records > 0)
+		next.clock = unit.records[unit.n_records - 1].version.clock;
+	if (rc == TIDE_OK && (rc = unit_decode(&arena, held, &unit, error)) == TIDE_OK && unit.n_records > 0) {
+		next.seq = unit.records[0].origin_seq;
+		rc = group_progress_before(group, apply->origin, apply->tables, apply->n_tables, next);
+	}
+	arena_fini(&arena);
+	return rc;
+}
+
 static tide_err
 apply_units(struct operation_up *up, struct group *group, const struct wire_apply *apply, struct tide_error *error)
 {
-	struct bytes units = apply->records.units;
 	struct apply_stop stop;
 	tide_err rc = TIDE_OK;
 
-	for (uint32_t i = 0; i < apply->records.n_units && rc == TIDE_OK; i++) {
-		uint32_t n = units.n >= 4 ? bytes_u32(units.at) : 0;
+	while (up->left.n > 0) {
+		uint32_t n = up->left.n >= 4 ? bytes_u32(up->left.at) : 0;
+		struct bytes unit;
 
-		if (units.n < 4 || n > units.n - 4)
+		if (up->left.n < 4 || n > up->left.n - 4)
 			return tide_fail(error, TIDE_CORRUPT, "a batch that ends within a unit");
-		rc = group_apply(group, bytes_of(units.at + 4, n), apply->via, &stop, error);
-		units = bytes_of(units.at + 4 + n, units.n - 4 - n);
-		if (rc == TIDE_HELD) {
-			up->outcome.held_for = stop.origin;
-			tide_fail(error, rc, jid_same(stop.origin, JID_NONE) ? "its clock is too far ahead" : "it waits for another journal");
-		} else if (rc != TIDE_OK)
+		unit = bytes_of(up->left.at + 4, n);
+		if ((rc = group_apply(group, unit, apply->via, &stop, error)) != TIDE_OK) {
 			up->outcome.table = stop.table;
+			up->outcome.held_for = stop.origin;
+			if (rc == TIDE_HELD && (rc = progress_before(group, apply, unit, up->applied, error)) == TIDE_OK)
+				rc = TIDE_HELD;
+			return rc;
+		}
+		up->applied = unit;
+		up->left = bytes_of(unit.at + n, up->left.n - 4 - n);
 	}
-	return rc;
+	return TIDE_OK;
 }
 
 static tide_err
@@ -120,13 +159,16 @@ apply_batch(struct operation_up *up, struct group *group, struct tide_error *err
 
 	if ((rc = group_tables_current(group, apply->tables, apply->n_tables)) != TIDE_OK)
 		return tide_fail(error, rc, "the tables have changed");
-	if (records->base.seq > group_position(group, apply->origin).seq)
+	if (!up->begun && records->base.seq > group_position(group, apply->origin).seq)
 		return tide_fail(error, TIDE_GAP, "it stands on more than is here");
+	if (!up->begun)
+		up->left = records->units;
+	up->begun = true;
 	if ((rc = apply_units(up, group, apply, error)) != TIDE_OK)
 		return rc;
 	if ((rc = group_progress(group, apply->origin, apply->tables, apply->n_tables, records->upto)) != TIDE_OK)
 		return tide_fail(error, rc, NULL);
-	if (records->promise.v != 0 && (rc = apply_told(group, up->answer)) != TIDE_OK)
+	if (records->tells && (rc = apply_told(group, up->answer)) != TIDE_OK)
 		return tide_fail(error, rc, NULL);
 	if ((rc = group_align(group, &changed)) != TIDE_OK)
 		return tide_fail(error, rc, NULL);
@@ -137,25 +179,103 @@ apply_batch(struct operation_up *up, struct group *group, struct tide_error *err
 static bool
 is_over(struct operation_up *up)
 {
-	struct endpoint *endpoint = up->answer->endpoint;
 	struct stream *stream = up->stream;
 	bool over;
 
-	pthread_mutex_lock(&endpoint->lock);
+	pthread_mutex_lock(&up->endpoint->lock);
 	over = stream->instance != up->instance || stream->number != up->number || stream->broken;
-	pthread_mutex_unlock(&endpoint->lock);
+	pthread_mutex_unlock(&up->endpoint->lock);
 	return over;
 }
 
+/* What waits for its turn in a stream that is broken will not get one. Not with the lock held. */
 static void
 break_stream(struct operation_up *up)
 {
-	struct endpoint *endpoint = up->answer->endpoint;
+	struct endpoint *endpoint = up->endpoint;
+	struct answer_queue ended = {0};
 
 	pthread_mutex_lock(&endpoint->lock);
-	if (up->stream->instance == up->instance && up->stream->number == up->number)
+	if (up->stream->instance == up->instance && up->stream->number == up->number) {
 		up->stream->broken = true;
+		ended = up->stream->waiting;
+		up->stream->waiting = (struct answer_queue){0};
+	}
 	pthread_mutex_unlock(&endpoint->lock);
+	send_applied_all(&ended, TIDE_AGAIN, NULL);
+}
+
+/* Take the stream's oldest operation from its pending ones; it is answered when the carrier's group is on disk. */
+static void
+conclude(struct operation_up *carrier, struct stream *stream, tide_err result, const char *text)
+{
+	struct operation_up *up = stream->pending;
+
+	if ((stream->pending = up->next) == NULL)
+		stream->pending_last = &stream->pending;
+	atomic_fetch_sub(&up->endpoint->n_pending, 1);
+	up->outcome.result = result;
+	snprintf(up->message, sizeof up->message, "%.*s", (int)sizeof up->message - 1, text);
+	up->next = carrier->finished;
+	carrier->finished = up;
+	if (result != TIDE_OK && result != TIDE_AGAIN)
+		break_stream(up);
+}
+
+/*
+ * A unit that waits for another journal stays here while that journal may be on its way: its own stream is then likely to be
+ * among the pending ones, and goes on in the same group. True: something was applied.
+ */
+static bool
+advance(struct operation_up *carrier, struct stream *stream, struct group *group, uint64_t now)
+{
+	struct operation_up *up = stream->pending;
+	struct tide_error error = {.code = TIDE_OK};
+	size_t left = up->left.n;
+	bool begun = up->begun, moved;
+	tide_err rc;
+
+	if (is_over(up)) {
+		conclude(carrier, stream, TIDE_AGAIN, "");
+		return false;
+	}
+	rc = apply_batch(up, group, &error);
+	moved = rc == TIDE_OK || (begun ? up->left.n < left : up->left.n < up->answer->message.apply.records.units.n);
+	if (rc != TIDE_HELD) {
+		conclude(carrier, stream, rc, error.message);
+		return moved;
+	}
+	if (moved || up->held_since == 0)
+		up->held_since = now;
+	if (jid_same(up->outcome.held_for, JID_NONE))
+		conclude(carrier, stream, TIDE_HELD, "its clock is too far ahead");
+	else if (jid_same(up->outcome.held_for, up->answer->message.apply.origin) || now - up->held_since > HELD_MS ||
+	    atomic_load(&up->endpoint->stopping))
+		conclude(carrier, stream, TIDE_HELD, "it waits for another journal");
+	return moved;
+}
+
+/* Go on with every stream that can, for as long as one that moves may set another free. */
+static void
+drain(struct operation_up *carrier, struct group *group)
+{
+	struct endpoint *endpoint = carrier->endpoint;
+	uint64_t now = endpoint__now();
+	bool moved = true;
+
+	while (moved && atomic_load(&endpoint->n_pending) > 0) {
+		moved = false;
+		for (uint32_t i = 0; i < STREAMS_MAX; i++) {
+			struct stream *stream = &endpoint->streams[i];
+			struct operation_up *head;
+
+			while ((head = stream->pending) != NULL) {
+				moved |= advance(carrier, stream, group, now);
+				if (stream->pending == head)
+					break; /* it is held */
+			}
+		}
+	}
 }
 
 /*
@@ -166,36 +286,80 @@ static tide_err
 apply_run(struct commit_op *op, struct group *group, struct tide_error *error)
 {
 	struct operation_up *up = (struct operation_up *)op;
-	tide_err rc;
 
-	error->message[0] = 0;
-	if (is_over(up))
-		rc = TIDE_AGAIN;
-	else if ((rc = apply_batch(up, group, error)) != TIDE_OK)
-		break_stream(up);
-	up->outcome.result = rc;
-	if (rc != TIDE_OK)
-		snprintf(up->message, sizeof up->message, "%.*s", (int)sizeof up->message - 1, error->message);
+	(void)error;
+	up->ran = true;
+	if (up->stream != NULL) {
+		if (up->stream->pending == NULL)
+			up->stream->pending_last = &up->stream->pending;
+		*up->stream->pending_last = up;
+		up->stream->pending_last = &up->next;
+		atomic_fetch_add(&up->endpoint->n_pending, 1);
+	}
+	drain(up, group);
 	return TIDE_OK;
+}
+
+static void
+send_outcome(struct operation_up *up, const struct tide_error *error)
+{
+	struct wire_message reply = {.type = WIRE_APPLIED, .applied = up->outcome};
+
+	reply.applied.index = up->answer->message.apply.index;
+	reply.applied.n_records = up->answer->message.apply.records.n_records;
+	reply.applied.message = bytes_of_string(up->message);
+	if (error->code != TIDE_OK) {
+		break_stream(up);
+		reply.applied.result = error->code;
+		reply.applied.message = bytes_of_string(error->message);
+	}
+	answer_send(up->answer, &reply);
 }
 
 static void
 apply_done(struct commit_op *op, const struct tide_error *error)
 {
-	struct operation_up *up = (struct operation_up *)op;
-	struct endpoint *endpoint = up->answer->endpoint;
-	struct wire_message reply = {.type = WIRE_APPLIED, .applied = up->outcome};
+	struct operation_up *up = (struct operation_up *)op, *each, *next, *finished = up->finished;
+	struct endpoint *endpoint = up->endpoint;
+	bool over = up->answer == NULL; /* a nudge */
 
-	if (error->code != TIDE_OK) {
-		break_stream(up);
-		reply.applied.result = error->code;
-		snprintf(up->message, sizeof up->message, "%.*s", (int)sizeof up->message - 1, error->message);
+	up->finished = NULL;
+	if (!up->ran && up->answer != NULL) {
+		send_outcome(up, error); /* there was not even a group */
+		over = true;
 	}
-	reply.applied.index = up->answer->message.apply.index;
-	reply.applied.n_records = up->answer->message.apply.records.n_records;
-	reply.applied.message = bytes_of_string(up->message);
-	answer_send(up->answer, &reply);
-	finish(endpoint, up);
+	/* What the others believe to have applied in this group is not there. */
+	for (uint32_t i = 0; error->code != TIDE_OK && i < STREAMS_MAX; i++)
+		while (endpoint->streams[i].pending != NULL) {
+			struct operation_up carrier = {.finished = finished};
+
+			conclude(&carrier, &endpoint->streams[i], error->code, error->message);
+			finished = carrier.finished;
+		}
+	/* The last to finish is the first in the list; answers go out in order. */
+	for (each = finished, finished = NULL; each != NULL; each = next) {
+		next = each->next;
+		each->next = finished;
+		finished = each;
+	}
+	for (each = finished; each != NULL; each = next) {
+		next = each->next;
+		send_outcome(each, error);
+		finish(endpoint, each);
+	}
+	if (over)
+		finish(endpoint, up);
+}
+
+void
+apply__nudge(struct endpoint *endpoint)
+{
+	struct operation_up *up;
+
+	if (atomic_load(&endpoint->n_pending) == 0 || (up = operation_new(endpoint, NULL, apply_run, apply_done)) == NULL)
+		return;
+	if (submit(up) != TIDE_OK)
+		free(up);
 }
 
 /* --- streams --- */
@@ -265,7 +429,7 @@ submit_turns(struct stream *stream, struct answer_queue *refused)
 	tide_err rc = TIDE_OK;
 
 	while (rc == TIDE_OK && (answer = take_turn(stream)) != NULL) {
-		struct operation_up *up = operation_new(answer, apply_run, apply_done);
+		struct operation_up *up = operation_new(answer->endpoint, answer, apply_run, apply_done);
 
 		stream->next++;
 		if (up == NULL)
@@ -282,6 +446,9 @@ submit_turns(struct stream *stream, struct answer_queue *refused)
 			stream->broken = true;
 		}
 	}
+	/* Then nothing of it will have its turn. */
+	while (stream->broken && (answer = queue_take(&stream->waiting)) != NULL)
+		queue_put(refused, answer);
 	return rc;
 }
 
@@ -307,12 +474,6 @@ apply__take(struct answer *answer)
 	send_applied_all(&refused, rc, tide_err_text(rc));
 	if (!entered)
 		send_applied(answer, apply->index, stream == NULL ? TIDE_UNAVAILABLE : TIDE_AGAIN, NULL);
-}
-
-void
-apply__stop(struct endpoint *endpoint)
-{
-	(void)endpoint; /* streams own nothing: what waited in them are answers, released with the endpoint */
 }
 
 /* --- loading --- */
@@ -346,7 +507,7 @@ simple_done(struct commit_op *op, const struct tide_error *error)
 static void
 submit_simple(struct answer *answer, commit_run_fn run)
 {
-	struct operation_up *up = operation_new(answer, run, simple_done);
+	struct operation_up *up = operation_new(answer->endpoint, answer, run, simple_done);
 	tide_err rc = up == NULL ? TIDE_NOMEM : submit(up);
 
 	if (rc != TIDE_OK) {

@@ -71,6 +71,8 @@ struct kept_snapshot {
 	uint64_t used_at;
 };
 
+struct operation_up;
+
 /* Applies of one origin in the order that its replicator numbered them. */
 struct stream {
 	bool used;
@@ -80,6 +82,8 @@ struct stream {
 	bool broken;
 	struct answer_queue waiting; /* came before an earlier one */
 	uint64_t used_at;
+	/* --- the committer's thread --- */
+	struct operation_up *pending, **pending_last; /* not yet applied, in order */
 };
 
 struct endpoint {
@@ -92,7 +96,8 @@ struct endpoint {
 	uint32_t n_workers;
 	bool ticking;
 	atomic_bool stopping;
-	atomic_uint under_way;       /* operations on the committer's queue */
+	atomic_uint under_way;       /* operations with the committer, pending ones too */
+	atomic_uint n_pending;
 	pthread_mutex_t lock;
 	pthread_cond_t work, tick;
 	/* --- under the lock --- */
@@ -140,7 +145,7 @@ void snap__stop(struct endpoint *endpoint);
 void apply__take(struct answer *answer);                           /* any */
 void apply__load(struct answer *answer);                           /* any */
 void apply__boot(struct answer *answer);                           /* any */
-void apply__stop(struct endpoint *endpoint);
+void apply__nudge(struct endpoint *endpoint);                      /* any: look at pending applies */
 
 /* endpoint_state.c */
 void state__ask(struct answer *answer);                            /* worker */

@@ -178,10 +178,10 @@ send_batch(struct session *session, struct answer *answer, struct served *served
 	records->n_records = batch->n_records;
 	records->units = buf_bytes(&served->units);
 	session->base_kept = false;
-	/* A promise without what was told would say that we hold nothing. */
-	if (batch->promise.v != 0 && now - session->told_at >= TOLD_MS &&
+	if (batch->tells && now - session->told_at >= TOLD_MS &&
 	    (records->told = arena_calloc(&served->arena, (batch->n_told + 1) * sizeof *records->told)) != NULL) {
 		session->told_at = now;
+		records->tells = true;
 		records->promise = batch->promise;
 		for (uint32_t i = 0; i < batch->n_told; i++)
 			records->told[records->n_told++] = (struct wire_told){batch->told[i].table,
@@ -209,7 +209,8 @@ serve_one(struct endpoint *endpoint, struct session *session, struct answer *ans
 	if (*rc != TIDE_OK) {
 		log_err("SHIP-FAILED", "origin=%08x peer=%u why=\"%s\"", session->origin.v, session->from, error.message);
 		answer_error(answer, *rc, 0, error.message);
-	} else if (served.batch.n_records > 0 || !served.batch.at_end || urgent || now >= answer->until) {
+	} else if (served.batch.n_records > 0 || !served.batch.at_end || urgent || session->index == 0 || now >= answer->until) {
+		/* The first answer comes at once: it tells how far all is complete, which a table that catches up waits for. */
 		send_batch(session, answer, &served, now);
 	} else {
 		/* What moved without records is told with the next batch, which then begins where this one would have. */

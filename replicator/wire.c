@@ -175,6 +175,7 @@ message_records(struct io *io, struct wire_records *m)
 	io_mark(io, &m->upto);
 	io_bool(io, &m->at_end);
 	io_u64(io, &m->behind);
+	io_bool(io, &m->tells);
 	io_hlc(io, &m->promise);
 	ITEMS(io, m->told, m->n_told, WIRE_TABLES_MAX, fields_told);
 	io_u32(io, &m->n_units);

@@ -174,6 +174,7 @@ struct wire_records {
 	struct mark base, upto;
 	bool at_end;
 	uint64_t behind;
+	bool tells;                /* `promise` and `told` hold: at the end of the sender's own journal */
 	struct hlc promise;
 	struct wire_told *told;
 	uint32_t n_told;

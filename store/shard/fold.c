@@ -140,6 +140,17 @@ fold_position(const struct fold *fold, const struct table_fold *table, struct ji
 	return vector_get(table->state == REPLICA_CATCHUP ? &table->position : &fold->position, origin);
 }
 
+struct mark
+fold_own_last(const struct fold *fold)
+{
+	struct mark last = {0, fold->own_clock};
+
+	for (size_t i = 0; i < fold->n_tables; i++)
+		if (fold->tables[i]->own_last.seq > last.seq)
+			last.seq = fold->tables[i]->own_last.seq;
+	return last;
+}
+
 tide_err
 fold_record(struct fold *fold, enum unit_kind kind, struct jid origin, const struct record *record)
 {

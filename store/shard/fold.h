@@ -73,6 +73,12 @@ replica_follows(enum replica_state state)
 /** Where a table stands in an origin's journal: its own position in CATCHUP, else the region's. */
 struct mark fold_position(const struct fold *fold, const struct table_fold *table, struct jid origin);
 
+/**
+ * This journal's last own record of any table: how far the journal is complete once it is sent. Not last_seq: notes and what
+ * came from peers take numbers too, and if a writer's vector named those, its readers would wait for what nobody sends them.
+ */
+struct mark fold_own_last(const struct fold *fold);
+
 /** Fold one record of a unit of this kind and origin (an entry of the conflict log counts as LOCAL). TIDE_NOMEM. */
 tide_err fold_record(struct fold *fold, enum unit_kind kind, struct jid origin, const struct record *record);
 

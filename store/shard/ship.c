@@ -175,6 +175,12 @@ check_notes(struct ship *ship, const struct unit *unit)
 	return rc == TIDE_NOTFOUND ? TIDE_OK : rc;
 }
 
+static struct mark
+mark_of(const struct record *record)
+{
+	return (struct mark){record->origin_seq, record->version.clock};
+}
+
 static tide_err
 send_unit(struct ship *ship, struct unit *unit, struct buf *out, struct ship_batch *batch)
 {
@@ -185,18 +191,15 @@ send_unit(struct ship *ship, struct unit *unit, struct buf *out, struct ship_bat
 		return rc;
 	if (ship->own && unit->kind == UNIT_LOCAL) {
 		if (unit->n_records > 0)
-			last.clock = unit->records[unit->n_records - 1].version.clock;
+			last = mark_of(&unit->records[unit->n_records - 1]);
 		rc = append_unit(ship, &unit->seen, unit->records, unit->n_records, out, batch);
 	} else if (ship->own && unit->n_entries > 0) {
-		last.clock = unit->entries[unit->n_entries - 1].version.clock;
+		last = mark_of(&unit->entries[unit->n_entries - 1]);
 		rc = append_unit(ship, &unit->entries_seen, unit->entries, unit->n_entries, out, batch);
 	} else if (!ship->own && unit->kind == UNIT_REMOTE && jid_same(unit->origin, ship->origin) && unit->n_records > 0) {
-		last.seq = unit->records[unit->n_records - 1].origin_seq;
-		last.clock = unit->records[unit->n_records - 1].version.clock;
+		last = mark_of(&unit->records[unit->n_records - 1]);
 		rc = append_unit(ship, &unit->seen, unit->records, unit->n_records, out, batch);
 	}
-	if (ship->own)
-		last.seq = unit_last_seq(unit);
 	if (last.seq > ship->upto.seq)
 		ship->upto.seq = last.seq;
 	ship->upto.clock = hlc_max(ship->upto.clock, last.clock);
@@ -243,8 +246,10 @@ at_end(struct ship *ship, struct arena *arena, struct ship_batch *batch)
 	/* Behind what is published we may be a unit ahead (on disk, not yet visible): then promise next time. */
 	if (ship->passed == live->last_seq && ship->journal == ship->shard->journal) {
 		if (ship->own) {
-			ship->upto.seq = live->last_seq > ship->upto.seq ? live->last_seq : ship->upto.seq;
-			ship->upto.clock = hlc_max(ship->upto.clock, live->own_clock);
+			struct mark own = fold_own_last(live);
+
+			ship->upto.seq = own.seq > ship->upto.seq ? own.seq : ship->upto.seq;
+			ship->upto.clock = hlc_max(ship->upto.clock, own.clock);
 			batch->tells = true;
 			batch->promise = live->own_clock;
 			rc = copy_told(live, arena, batch);

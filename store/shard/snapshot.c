@@ -31,7 +31,7 @@ static tide_err
 take(struct snapshot *snapshot, const struct table_fold *table)
 {
 	const struct fold *live = &snapshot->shard->live;
-	struct mark own = {live->last_seq, live->own_clock};
+	struct mark own = fold_own_last(live);
 	tide_err rc;
 
 	if ((rc = vector_copy(&snapshot->info.vector, &table->vector)) != TIDE_OK ||
