@@ -202,6 +202,7 @@ readers_see_whole_groups_beside_the_committer(void **state)
 		assert_int_equal(pthread_create(&threads[i], NULL, jobs[i], NULL), 0);
 	for (unsigned number = 0; number < GROUPS; number++)
 		commit_one(number);
+	put(&world, 1, "last", "so that the journal ends with a record of its own");
 	atomic_store(&done, true);
 	for (size_t i = 0; i < 4; i++)
 		pthread_join(threads[i], NULL);
