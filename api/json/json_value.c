@@ -224,6 +224,8 @@ build_map(
 	for (i = 0; i < json->object.n; i++) {
 		const struct json_member *from = &json->object.at[i];
 
+		if (from->name.n == 0)
+			return tide_fail(error, TIDE_VALIDATION, "Empty attribute name");
 		if (from->name.n > NAME_BYTES_MAX)
 			return tide_fail(error, TIDE_VALIDATION,
 			    INVALID "Attribute name is too large, must be less than 65536 bytes");

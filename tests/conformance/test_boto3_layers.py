@@ -209,7 +209,7 @@ def test_python_values_come_back_as_they_were(table):
         "strings": {"a", "b"},
         "numbers": {D("1"), D("2.5")},
         "binaries": {Binary(b"x"), Binary(b"y")},
-        "map": {"list": [[], {}, [D("1")]], "": "empty name"},
+        "map": {"list": [[], {}, [D("1")]], "k": "text"},
     }
     table.put_item(Item=item)
     assert table.get_item(Key={"pk": "python", "sk": D("-1.5")}, ConsistentRead=True)["Item"] == item

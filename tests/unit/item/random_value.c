@@ -149,7 +149,9 @@ random_item(struct random *random, struct arena *arena, uint32_t n, unsigned dep
 	item.map.at = arena_alloc(arena, item.map.n * sizeof *item.map.at);
 	must(item.map.at != NULL);
 	for (i = 0; i < item.map.n; i++) {
-		item.map.at[i].name = random_utf8(random, arena, random_below(random, 20) ? 8 : 300);
+		do { /* a name is never empty */
+			item.map.at[i].name = random_utf8(random, arena, random_below(random, 20) ? 8 : 300);
+		} while (item.map.at[i].name.n == 0);
 		item.map.at[i].value = random_value(random, arena, depth - 1);
 	}
 	must(value_canonicalize(&item, NULL) == TIDE_OK);

@@ -96,6 +96,7 @@ static const struct refusal {
     {"{\"dog\":\"cat\"}", TIDE_VALIDATION, EMPTY},
     {"{\"M\":{\"a\":{}}}", TIDE_VALIDATION, EMPTY},
     {"{\"M\":{\"a\":{\"dog\":\"cat\"}}}", TIDE_VALIDATION, EMPTY},
+    {"{\"M\":{\"\":{\"S\":\"a\"}}}", TIDE_VALIDATION, "Empty attribute name"},
     {"{\"L\":[{}]}", TIDE_VALIDATION, EMPTY},
     {"{\"L\":[null]}", TIDE_VALIDATION, EMPTY},
     {"{\"S\":\"a\",\"N\":\"1\"}", TIDE_VALIDATION, SEVERAL},
