@@ -113,7 +113,7 @@ region_may_write(struct region *region)
 static void
 observe(void *arg, const struct unit *unit)
 {
-	bool catalog = unit->kind == UNIT_NOTE;
+	bool catalog = unit->note.at != NULL;
 
 	for (uint32_t i = 0; i < unit->n_records && !catalog; i++)
 		catalog = unit->records[i].table == TABLE_CATALOG;

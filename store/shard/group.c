@@ -197,14 +197,30 @@ group__unit(struct group *group, enum unit_kind kind, struct jid origin, const s
 	return unit;
 }
 
+static bool
+is_noted(const struct unit_build *unit, uint64_t table)
+{
+	for (uint32_t i = 0; i < unit->n_noted; i++)
+		if (unit->noted[i] == table)
+			return true;
+	return false;
+}
+
 struct unit_build *
-group__local_unit(struct group *group)
+group__local_unit(struct group *group, uint64_t table)
 {
 	struct fold *work = &group->shard->work;
+	struct unit_build *last = group->last;
 
-	if (group->last != NULL && group->last->unit.kind == UNIT_LOCAL)
-		return group->last;
-	return group__unit(group, UNIT_LOCAL, work->id, &work->position);
+	if (last == NULL || (last->unit.kind != UNIT_LOCAL && last->unit.kind != UNIT_NOTE) || is_noted(last, table))
+		return group__unit(group, UNIT_LOCAL, work->id, &work->position);
+	if (last->unit.kind == UNIT_NOTE) {
+		if (group__vector(group, &work->position, &last->unit.seen) != TIDE_OK)
+			return NULL;
+		last->unit.kind = UNIT_LOCAL;
+		last->unit.origin = work->id;
+	}
+	return last;
 }
 
 /* One more in an array that grows in the arena. */
@@ -295,7 +311,7 @@ write_item(struct group *group, uint64_t table_id, struct bytes key, struct byte
 		return TIDE_OK; /* nothing there: DynamoDB writes no stream record either */
 	if (image.n > 0 && (image = arena_copy(&group->arena, image)).at == NULL)
 		return TIDE_NOMEM;
-	if ((unit = group__local_unit(group)) == NULL || (record = group__record(group, unit)) == NULL)
+	if ((unit = group__local_unit(group, table_id)) == NULL || (record = group__record(group, unit)) == NULL)
 		return TIDE_NOMEM;
 	before = pending->exists ? pending->stored : (struct stored){0};
 	record->table = table_id;
@@ -305,14 +321,14 @@ write_item(struct group *group, uint64_t table_id, struct bytes key, struct byte
 	record->has_before = keep_before;
 	if (keep_before && pending->exists && !before.tombstone)
 		record->before = before.image;
-	record->seq = group->next_seq;
+	record->seq = unit->unit.first_seq + unit->unit.n_records;
 	group__own(group, record, hlc_tick(shard->work.clock, shard_wall_ms(shard)));
 	if ((rc = group__apply(group, unit, record, false, pending)) != TIDE_OK) {
 		shard->sealed = true; /* `work` is half a record ahead: only memory can fail here */
 		return rc;
 	}
 	unit->unit.n_records++;
-	group->next_seq++;
+	fold_seq(&shard->work, group->next_seq++); /* the unit's notes, if any, have moved up by one */
 	return TIDE_OK;
 }
 

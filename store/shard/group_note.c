@@ -3,20 +3,52 @@
 
 #include "store/shard/group_priv.h"
 
+/* May this note follow what the unit has, when on recovery it comes after all of the unit's records? */
+static bool
+may_join(const struct unit_build *unit, const struct note *note)
+{
+	if (unit->unit.kind != UNIT_LOCAL)
+		return unit->unit.kind == UNIT_NOTE;
+	for (uint32_t i = 0; i < unit->unit.n_records; i++)
+		if (unit->unit.records[i].table == note->table)
+			return false;
+	return true;
+}
+
+static tide_err
+add_noted(struct group *group, struct unit_build *unit, uint64_t table)
+{
+	for (uint32_t i = 0; i < unit->n_noted; i++)
+		if (unit->noted[i] == table)
+			return TIDE_OK;
+	if (unit->n_noted == unit->noted_room) {
+		uint32_t room = unit->noted_room == 0 ? 4 : unit->noted_room * 2;
+		uint64_t *noted = arena_alloc(&group->arena, room * sizeof *noted);
+
+		if (noted == NULL)
+			return TIDE_NOMEM;
+		if (unit->n_noted > 0)
+			memcpy(noted, unit->noted, unit->n_noted * sizeof *noted);
+		unit->noted = noted;
+		unit->noted_room = room;
+	}
+	unit->noted[unit->n_noted++] = table;
+	return TIDE_OK;
+}
+
 tide_err
 group__note(struct group *group, const struct note *note)
 {
 	struct unit_build *unit = group->last;
-	bool fresh = unit == NULL || unit->unit.kind != UNIT_NOTE;
 	size_t had;
 	tide_err rc;
 
-	if (fresh && (unit = group__unit(group, UNIT_NOTE, JID_NONE, NULL)) == NULL)
+	if ((unit == NULL || !may_join(unit, note)) && (unit = group__unit(group, UNIT_NOTE, JID_NONE, NULL)) == NULL)
 		return TIDE_NOMEM;
-	if (fresh) {
-		group->next_seq++; /* all notes of one unit share its sequence number */
-		group->shard->work.last_seq = group->next_seq - 1;
-	}
+	if ((rc = add_noted(group, unit, note->table)) != TIDE_OK)
+		return rc;
+	if (unit->note.n == 0) /* all notes of one unit share its sequence number */
+		fold_seq(&group->shard->work, group->next_seq++);
 	had = unit->note.n;
 	note_encode(note, &unit->note);
 	if ((rc = buf_check(&unit->note)) == TIDE_OK) {

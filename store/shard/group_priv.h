@@ -20,6 +20,8 @@ struct unit_build {
 	struct unit unit;
 	uint32_t records_room, entries_room;
 	struct buf note;
+	uint64_t *noted; /* tables that its notes are about */
+	uint32_t n_noted, noted_room;
 };
 
 struct group {
@@ -68,13 +70,17 @@ void shard__published(struct shard *shard, bool all_changed);
 /** The key's entry, read from the store on first use. Errors of kv_get but TIDE_NOTFOUND. */
 tide_err group__pending(struct group *group, uint64_t table, struct bytes key, struct pending **out);
 
-/** The unit to which local writes go: the last one if LOCAL, else a new one. NULL: no memory. */
-struct unit_build *group__local_unit(struct group *group);
+/**
+ * The unit to which a local write of that table goes: the group's last one if it is LOCAL or of notes, else a new one. So an
+ * operation that writes items and notes is one unit, and a crash leaves none or all of it. But a unit's records come before its notes:
+ * what is written to a table after a note about it begins another unit, and so does a note after a write. NULL: no memory.
+ */
+struct unit_build *group__local_unit(struct group *group, uint64_t table);
 
 /** A new unit at the group's end, with a copy of `seen`. NULL: no memory. */
 struct unit_build *group__unit(struct group *group, enum unit_kind kind, struct jid origin, const struct vector *seen);
 
-/** Journal a note in the group's last unit if that is of notes, else in a new one, and fold it. */
+/** Journal a note in the group's last unit if that is LOCAL or of notes (see above), else in a new one, and fold it. */
 tide_err group__note(struct group *group, const struct note *note);
 
 /** Room for one more record; NULL: no memory. */
