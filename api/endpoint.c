@@ -173,6 +173,7 @@ dispatch(struct answer *answer)
 	case WIRE_LEAVE_ASK:
 	case WIRE_STATE_ASK:
 	case WIRE_MEMBER:
+	case WIRE_MEMBER_LOST:
 	case WIRE_STATUS_ASK:
 		to_workers(answer);
 		break;
@@ -202,6 +203,9 @@ do_job(struct answer *answer)
 		break;
 	case WIRE_MEMBER:
 		state__member(answer);
+		break;
+	case WIRE_MEMBER_LOST:
+		state__lost(answer);
 		break;
 	default:
 		assert(answer->message.type == WIRE_STATUS_ASK);

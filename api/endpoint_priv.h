@@ -151,6 +151,7 @@ void apply__nudge(struct endpoint *endpoint);                      /* any: look 
 void state__ask(struct answer *answer);                            /* worker */
 void state__hello(struct answer *answer);                          /* worker */
 void state__member(struct answer *answer);                         /* worker */
+void state__lost(struct answer *answer);                           /* worker */
 void state__leave(struct answer *answer);                          /* worker */
 void state__tick(struct endpoint *endpoint, uint64_t now);
 

@@ -298,6 +298,57 @@ state__member(struct answer *answer)
 		answer_done(answer);
 }
 
+/* --- a region that the operator declares lost --- */
+
+static tide_err
+lost_run(struct commit_op *op, struct group *group, struct tide_error *error)
+{
+	const struct member_view *member = ((struct commit_call *)op)->arg;
+	tide_err rc = group_note_member(group, member->region, member->incarnation, member->nonce, true);
+
+	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
+}
+
+static tide_err
+declare_lost(struct endpoint *endpoint, struct arena *arena, struct bytes name, struct tide_error *error)
+{
+	const struct config *config = &endpoint->region->config;
+	struct shard_view view = {0};
+	struct member_view member = {0};
+	tide_err rc;
+
+	for (uint32_t i = 0; i < config->replication.n_peers; i++)
+		if (bytes_is(name, config->replication.peers[i].region))
+			member.region = config->replication.peers[i].number;
+	if (member.region == 0)
+		return tide_fail(error, TIDE_USAGE, "%.*s is not among the peers of %s", (int)(name.n > 255 ? 255 : name.n),
+		    (const char *)name.at, config->region);
+	if ((rc = shard_view(endpoint->region->shard, arena, &view)) != TIDE_OK)
+		return tide_fail(error, rc, NULL);
+	for (size_t i = 0; i < view.n_members; i++)
+		if (view.members[i].region == member.region)
+			member = view.members[i];
+	if ((rc = committer_call(endpoint->region->committer, lost_run, &member, error)) != TIDE_OK)
+		return rc;
+	log_warn("MEMBER-LOST", "region=%.*s number=%u", (int)name.n, (const char *)name.at, member.region);
+	pthread_mutex_lock(&endpoint->lock);
+	endpoint->state_dirty = true;
+	pthread_mutex_unlock(&endpoint->lock);
+	membership_poke(endpoint->region);
+	return TIDE_OK;
+}
+
+void
+state__lost(struct answer *answer)
+{
+	struct tide_error error;
+
+	if (declare_lost(answer->endpoint, &answer->arena, answer->message.member_lost.name, &error) != TIDE_OK)
+		answer_error(answer, error.code, 0, error.message);
+	else
+		answer_done(answer);
+}
+
 void
 state__hello(struct answer *answer)
 {

@@ -20,6 +20,7 @@ static const struct command commands[] = {
 	"measure replication lag per link, by writing and reading", command_lag},
     {"check", "DIR...", "verify folders of stopped regions: journal, store, totals", command_check},
     {"call", "PLACE OPERATION [JSON] [--get PATH]", "one DynamoDB request, signed", command_call},
+    {"region", "PLACES lost NAME", "declare a region lost: it is not waited for any more", command_region},
 };
 #define N_COMMANDS (sizeof commands / sizeof *commands)
 

@@ -1,5 +1,5 @@
 /*
- * Ask a region's endpoint for its status: for the operator's command.
+ * Ask a region's endpoint: for the operator's command.
  */
 #ifndef TIDE_REPLICATOR_ASK_H
 #define TIDE_REPLICATOR_ASK_H
@@ -9,11 +9,14 @@
 #include "base/bytes.h"
 
 /**
- * Dial `address` (config.replication.endpoint), ask, and append the answer's JSON to `json` (docs/operations.md, "Status").
+ * Dial `address` (config.replication.endpoint), ask for its status, and append the answer's JSON to `json` (docs/operations.md, "Status").
  *
  * Blocks for `ms_max` at most.
  * Errors     TIDE_UNAVAILABLE: nobody answers there. TIDE_FORMAT, TIDE_CORRUPT, TIDE_NOMEM.
  */
 tide_err status_ask(const char *address, uint32_t ms_max, struct buf *json, struct tide_error *error);
+
+/** Tell it that the region of that name is lost and not to be waited for. The same errors, and TIDE_USAGE: not one of its peers. */
+tide_err lost_tell(const char *address, uint32_t ms_max, const char *region, struct tide_error *error);
 
 #endif

@@ -369,6 +369,12 @@ message_status(struct io *io, struct wire_status *m)
 }
 
 static void
+message_member_lost(struct io *io, struct wire_member_lost *m)
+{
+	io_bytes(io, &m->name);
+}
+
+static void
 message_fields(struct io *io, struct wire_message *m)
 {
 	switch (m->type) {

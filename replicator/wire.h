@@ -22,6 +22,7 @@
  *     LEAVE_GRANTED  DONE           a staying replica said yes
  *     LINKS          DONE           the replicator's view of its links, for status
  *     STATUS_ASK     STATUS         the region's status as JSON (anybody who may open the socket)
+ *     MEMBER_LOST    DONE           the operator declares a region lost (the same)
  *
  * Structs here borrow: decoding takes arrays from the arena and leaves bytes in the input. Thread: any.
  */
@@ -61,7 +62,8 @@
 	X(LEAVE_GRANTED, leave_granted)                                                                 \
 	X(LINKS, links)                                                                                 \
 	X(STATUS_ASK, status_ask)                                                                       \
-	X(STATUS, status)
+	X(STATUS, status)                                                                               \
+	X(MEMBER_LOST, member_lost)
 
 /* Numbers on the wire: in this order from 0, never changed; new ones go to the end. */
 enum wire_type {
@@ -305,6 +307,10 @@ struct wire_status {
 	struct bytes json;
 };
 
+struct wire_member_lost {
+	struct bytes name;         /* the region's */
+};
+
 struct wire_message {
 	enum wire_type type;
 	union {
@@ -331,6 +337,7 @@ struct wire_message {
 		struct wire_links links;
 		struct wire_status_ask status_ask;
 		struct wire_status status;
+		struct wire_member_lost member_lost;
 	};
 };
 

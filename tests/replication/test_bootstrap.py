@@ -93,3 +93,28 @@ def test_a_lost_folder_comes_back_as_a_new_incarnation_with_everything(cluster):
     cluster.wait_converged(60)
     cluster.assert_identical("orders")
     cluster.stop_and_check()
+
+
+def test_a_region_declared_lost_is_not_waited_for(cluster):
+    cluster.create_table("orders")
+    cluster[0].client().call("PutItem", TableName="orders", Item={"id": {"S": "before"}, "token": {"S": "before"}})
+    cluster.wait_converged(20)
+    reborn, gone = cluster[1], cluster[2]
+    gone.kill()
+    reborn.stop()
+    lose_folder(reborn)
+    reborn.start()
+    # It may not write: the region that is gone might know more of its former journal than the one that is there.
+    time.sleep(2)
+    assert not may_write(cluster, reborn)
+    told = cluster.command("region", "--data", cluster.folder, "lost", gone.name).stdout
+    assert f"{cluster[0].name} counts {gone.name} as lost" in told and f"{reborn.name} counts {gone.name} as lost" in told
+    wait_for("the new incarnation may write", lambda: may_write(cluster, reborn), 20)
+    cluster.wait_active("orders", reborn, 60)
+    reborn.client().call("PutItem", TableName="orders", Item={"id": {"S": "after"}, "token": {"S": "after"}})
+    wait_for("its write travels", lambda: len(cluster[0].client().scan("orders")) == 2, 20)
+    assert cluster.command("region", "--data", cluster.folder, "lost", "mars-1", check=False).returncode == 1
+
+
+def may_write(cluster, region):
+    return any(one["region"] == region.name and one["reached"] and one["status"]["may_write"] for one in cluster.status()["regions"])
