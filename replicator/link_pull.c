@@ -512,6 +512,9 @@ next_apply(struct link *link, struct pull *pull, struct link_action *out)
 static void
 resume(struct link *link, struct pull *pull)
 {
+	/* Answers overtake each other: one behind the failed batch may have been applied. The new stream has them all. */
+	for (uint64_t i = pull->head; i < pull->sent; i++)
+		slot_of(pull, link, i)->state = SLOT_FILLED;
 	move(pull, PULL_RUNNING);
 	pull->broken = false;
 	pull->stream = ++link->stream;
@@ -564,6 +567,10 @@ link__pull_next(struct link *link, uint64_t now, struct pull *pull, struct link_
 			resume(link, pull);
 		if (pull->state == PULL_RUNNING && next_apply(link, pull, out))
 			return true;
+		if (pull->state == PULL_RUNNING && pull->filled == link->options.window && pull->applying == 0) {
+			link__pull_retry(link, now, pull, "a batch is missing");
+			return false;
+		}
 		return next_credit(link, now, pull, out);
 	case PULL_STOPPED:
 	case PULL_STATES:
