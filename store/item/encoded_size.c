@@ -15,7 +15,7 @@ add_set(const struct codec_head *head, size_t *size)
 	for (uint32_t i = 0; i < head->n; i++) {
 		if (!codec_read_text(&left, head->type == VALUE_BS, &element))
 			return false;
-		*size += head->type == VALUE_NS ? (number_text_digits(element) + 1) / 2 + 1 : element.n;
+		*size += head->type == VALUE_NS ? number_text_size(element) : element.n;
 	}
 	return true;
 }
@@ -50,7 +50,7 @@ add_value(struct bytes *in, unsigned depth, size_t *size)
 		*size += head.text.n;
 		return true;
 	case VALUE_N:
-		*size += (number_text_digits(head.text) + 1) / 2 + 1;
+		*size += number_text_size(head.text);
 		return true;
 	case VALUE_SS:
 	case VALUE_NS:

@@ -41,8 +41,12 @@ int number_text_compare(struct bytes a, struct bytes b);
 /** Whether a text is what number_format gives for some number. */
 bool number_text_is_canonical(struct bytes text);
 
-/** Significant digits of a canonical text; 0 for zero. */
-unsigned number_text_digits(struct bytes text);
+/**
+ * What a canonical text counts in an item's size: 1 byte, 1 for every pair of digits that is not 00 (pairs as they stand
+ * around the point: 1.5 is 01 and 50), leading and trailing ones left out, and 1 for a minus. The developer guide says less; this
+ * is what AWS charges (paritysuite/dynamodb-conformance, numberByteSize, captured there) and what DynamoDB Local does.
+ */
+size_t number_text_size(struct bytes text);
 
 /**
  * Exact sum and difference, never rounded. TIDE_VALIDATION: overflow or underflow; a result of more than 38 digits is

@@ -62,10 +62,23 @@ without_sign(struct bytes text)
 	return text.n > 0 && text.at[0] == '-' ? bytes_of(text.at + 1, text.n - 1) : text;
 }
 
-unsigned
-number_text_digits(struct bytes text)
+/* The pair of digits that holds the one of this exponent: 1 and 0 are pair 0, -1 and -2 pair -1. */
+static int
+pair_of(int exponent)
 {
-	return (unsigned)measure(without_sign(text)).n;
+	return exponent >= 0 ? exponent / 2 : -((1 - exponent) / 2);
+}
+
+size_t
+number_text_size(struct bytes text)
+{
+	struct bytes body = without_sign(text);
+	struct extent extent = measure(body);
+	int last = extent.magnitude - (int)extent.n + 1;
+
+	if (extent.n == 0)
+		return 1;
+	return 1 + (size_t)(pair_of(extent.magnitude) - pair_of(last) + 1) + (body.n != text.n);
 }
 
 bool

@@ -1,5 +1,5 @@
 /*
- * Sizes as DynamoDB documents them for its limits and capacity units.
+ * Sizes as DynamoDB documents them for its limits and capacity units, those of numbers as it charges them (number.h).
  * Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
  */
 #include "store/item/number.h"
@@ -7,12 +7,6 @@
 
 #define CONTAINER_BYTES 3 /* of each list and map */
 #define ELEMENT_BYTES 1 /* of each element in one */
-
-static size_t
-number_size(struct bytes text)
-{
-	return (number_text_digits(text) + 1) / 2 + 1;
-}
 
 size_t
 value_size(const struct value *value)
@@ -28,7 +22,7 @@ value_size(const struct value *value)
 	case VALUE_B:
 		return value->text.n;
 	case VALUE_N:
-		return number_size(value->text);
+		return number_text_size(value->text);
 	case VALUE_SS:
 	case VALUE_NS:
 	case VALUE_BS:

@@ -29,7 +29,7 @@ LOCAL_KEY = (
 
 # name, what we say, what Local says: messages of ValidationException, matched whole.
 WORDINGS = [
-    ("key-wording", "The provided key element does not match the schema", LOCAL_KEY + "|The list of keys in RequestItems.*"),
+    ("key-wording", "The provided key element does not match the schema", LOCAL_KEY + "|The list of keys in RequestItems.*|Item to put in PutItem cannot be null"),
     ("key-wording", "One or more parameter values were invalid: (Missing the key|Type mismatch for key).*", LOCAL_KEY),
     ("key-wording", "One or more parameter values were invalid: (Aggregated size of all range keys|Size of hashkey).*", "Hash primary key values must be under.*"),
     ("number-wording", "The parameter cannot be converted to a numeric value.*", "A value provided cannot be converted into a number"),
