@@ -32,11 +32,12 @@ struct commit_op {
 };
 
 struct committer_options {
-	uint32_t queue_max;        /* operations queued at most; over it submit answers TIDE_UNAVAILABLE. 0: 65536 */
-	uint64_t group_bytes_max;  /* a group is closed when it passes this; 0: 8 MB */
+	uint32_t queue_max; /* operations queued at most; over it submit answers TIDE_UNAVAILABLE. 0: 65536 */
+	uint64_t group_bytes_max; /* a group is closed when it passes this; 0: 8 MB */
 };
 
-tide_err committer_start(struct shard *shard, const struct committer_options *options, struct committer **out);
+tide_err committer_start(
+    struct shard *shard, const struct committer_options *options, struct committer **out);
 
 /** Take an operation. Any thread. TIDE_UNAVAILABLE (queue full), TIDE_CLOSED (stopping): done is not called. */
 tide_err committer_submit(struct committer *committer, struct commit_op *op);

@@ -49,8 +49,9 @@ group_take_ahead(struct group *group, uint64_t table, struct bytes key, const st
 
 	if (ahead->outcome != TIDE_OK && ahead->outcome != TIDE_NOTFOUND)
 		return TIDE_OK; /* the group's own read will say what is wrong */
-	if (shard->last_written[hash % LAST_WRITTEN_SLOTS] > ahead->as_of || shard->changed_whole > ahead->as_of ||
-	    group->n_cleared > 0 || group__find(group, hash, table, key) != NULL)
+	if (shard->last_written[hash % LAST_WRITTEN_SLOTS] > ahead->as_of ||
+	    shard->changed_whole > ahead->as_of || group->n_cleared > 0 ||
+	    group__find(group, hash, table, key) != NULL)
 		return TIDE_OK;
 	if (exists && stored_decode(buf_bytes(&ahead->raw), &stored) != TIDE_OK)
 		return TIDE_OK;

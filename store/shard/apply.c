@@ -33,8 +33,8 @@ group_tables_current(struct group *group, const uint64_t *tables, uint32_t n)
 
 /* The records of a unit that are to be applied here, in order; what was applied before, or is of tables not held, is left out. */
 static tide_err
-choose(struct group *group, const struct unit *unit, const struct record **todo, uint32_t *n, struct apply_stop *stop,
-    struct tide_error *error)
+choose(struct group *group, const struct unit *unit, const struct record **todo, uint32_t *n,
+    struct apply_stop *stop, struct tide_error *error)
 {
 	const struct fold *work = &group->shard->work;
 	uint64_t before = 0;
@@ -46,7 +46,8 @@ choose(struct group *group, const struct unit *unit, const struct record **todo,
 		struct mark at;
 
 		if (!jid_same(record->version.origin, unit->origin) || record->origin_seq <= before)
-			return tide_fail(error, TIDE_CORRUPT, "a unit's records are not in its origin's order");
+			return tide_fail(
+			    error, TIDE_CORRUPT, "a unit's records are not in its origin's order");
 		before = record->origin_seq;
 		if (table == NULL || !replica_follows(table->state) || !table->shared)
 			continue;
@@ -62,9 +63,11 @@ choose(struct group *group, const struct unit *unit, const struct record **todo,
 		if (record->origin_prev.seq > at.seq)
 			return tide_fail(error, TIDE_GAP, NULL);
 		if (record->origin_prev.seq != at.seq || record->origin_prev.clock.v != at.clock.v)
-			return tide_fail(error, TIDE_FORKED, "journal %08x: record %llu of table %016llx follows %llu, here %llu is its last",
-			    unit->origin.v, (unsigned long long)record->origin_seq, (unsigned long long)record->table,
-			    (unsigned long long)record->origin_prev.seq, (unsigned long long)at.seq);
+			return tide_fail(error, TIDE_FORKED,
+			    "journal %08x: record %llu of table %016llx follows %llu, here %llu is its last",
+			    unit->origin.v, (unsigned long long)record->origin_seq,
+			    (unsigned long long)record->table, (unsigned long long)record->origin_prev.seq,
+			    (unsigned long long)at.seq);
 		todo[(*n)++] = record;
 	}
 	return TIDE_OK;
@@ -89,7 +92,8 @@ hold(struct apply_stop *stop, struct jid origin, struct hlc clock)
 
 /* Causal order: what the unit's writer had applied has to be applied here, in every table that moves. */
 static tide_err
-check_causes(const struct fold *work, const struct unit *unit, struct apply_stop *stop, struct tide_error *error)
+check_causes(
+    const struct fold *work, const struct unit *unit, struct apply_stop *stop, struct tide_error *error)
 {
 	for (size_t i = 0; i < unit->seen.n; i++) {
 		const struct vector_entry *need = &unit->seen.entries[i];
@@ -98,8 +102,10 @@ check_causes(const struct fold *work, const struct unit *unit, struct apply_stop
 			continue;
 		if (jid_same(need->origin, work->id)) {
 			if (need->mark.seq > work->last_seq)
-				return tide_fail(error, TIDE_FORKED, "journal %08x has seen record %llu of ours, which ends at %llu",
-				    unit->origin.v, (unsigned long long)need->mark.seq, (unsigned long long)work->last_seq);
+				return tide_fail(error, TIDE_FORKED,
+				    "journal %08x has seen record %llu of ours, which ends at %llu",
+				    unit->origin.v, (unsigned long long)need->mark.seq,
+				    (unsigned long long)work->last_seq);
 			continue;
 		}
 		if (vector_get(&work->position, need->origin).seq < need->mark.seq)
@@ -166,7 +172,8 @@ apply_record(struct group *group, struct unit_build *unit, const struct record *
 	in.seq = record->seq;
 	in.image = record->image;
 	had = pending->stored;
-	outcome = resolve_last_writer_wins(pending->exists ? &had.version : NULL, incoming->version, &unit->unit.seen);
+	outcome = resolve_last_writer_wins(
+	    pending->exists ? &had.version : NULL, incoming->version, &unit->unit.seen);
 	record->lost = outcome == RESOLVE_LOSES;
 	if (!record->lost && pending->exists)
 		assert(version_compare(had.version, incoming->version) < 0);
@@ -211,7 +218,8 @@ apply_unit(struct group *group, const struct unit *in, const struct record *cons
 }
 
 tide_err
-group_apply(struct group *group, struct bytes wire_unit, uint8_t via, struct apply_stop *stop, struct tide_error *error)
+group_apply(struct group *group, struct bytes wire_unit, uint8_t via, struct apply_stop *stop,
+    struct tide_error *error)
 {
 	struct shard *shard = group->shard;
 	const struct record **todo;
@@ -269,7 +277,8 @@ group_progress(struct group *group, struct jid origin, const uint64_t *tables, u
 }
 
 tide_err
-group_told(struct group *group, struct jid origin, struct hlc promise, const struct told_table *tables, uint32_t n)
+group_told(
+    struct group *group, struct jid origin, struct hlc promise, const struct told_table *tables, uint32_t n)
 {
 	struct told *array = realloc(group->told, (group->n_told + 1) * sizeof *array), *told;
 	tide_err rc;

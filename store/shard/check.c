@@ -20,8 +20,7 @@ struct check {
 	struct missing missing;
 };
 
-static void __attribute__((format(printf, 2, 3)))
-fault(struct check *check, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) fault(struct check *check, const char *format, ...)
 {
 	char text[512];
 	va_list args;
@@ -56,18 +55,24 @@ check_record(struct check *check, const struct record *record)
 	rc = shard_get(check->shard, record->table, record->key, &check->raw, &stored);
 	hex(record->key, key, sizeof key);
 	if (rc != TIDE_OK && rc != TIDE_NOTFOUND)
-		fault(check, "table %016" PRIx64 " key %s: the store cannot be read: %s", record->table, key, tide_err_text(rc));
+		fault(check, "table %016" PRIx64 " key %s: the store cannot be read: %s", record->table, key,
+		    tide_err_text(rc));
 	else if (stored.seq == record->seq &&
-	    (stored.tombstone != record->tombstone || version_compare(stored.version, record->version) != 0 ||
-		(!stored.tombstone && !bytes_equal(stored.image, record->image))))
-		fault(check, "table %016" PRIx64 " key %s: the store differs from the journal at sequence %" PRIu64,
+		 (stored.tombstone != record->tombstone ||
+		     version_compare(stored.version, record->version) != 0 ||
+		     (!stored.tombstone && !bytes_equal(stored.image, record->image))))
+		fault(check,
+		    "table %016" PRIx64 " key %s: the store differs from the journal at sequence %" PRIu64,
 		    record->table, key, record->seq);
 	else if (stored.seq != 0 && stored.seq < record->seq)
-		fault(check, "table %016" PRIx64 " key %s: the store is at sequence %" PRIu64 ", the journal has %" PRIu64,
+		fault(check,
+		    "table %016" PRIx64 " key %s: the store is at sequence %" PRIu64
+		    ", the journal has %" PRIu64,
 		    record->table, key, stored.seq, record->seq);
 	else if (stored.seq == 0 && record->tombstone)
 		missing_explain(&check->missing, record->table, record->key);
-	else if (stored.seq == 0 && missing_add(&check->missing, record->table, record->key, record->seq) != TIDE_OK)
+	else if (stored.seq == 0 &&
+		 missing_add(&check->missing, record->table, record->key, record->seq) != TIDE_OK)
 		fault(check, "no memory to follow table %016" PRIx64 " key %s", record->table, key);
 }
 
@@ -79,8 +84,8 @@ check_note(struct check *check, struct bytes field)
 	tide_err rc;
 
 	while ((rc = note_next(&walk, &check->arena, &note)) == TIDE_OK) {
-		bool clears = note.kind == NOTE_STATE ? note.state <= REPLICA_CREATING :
-							note.kind == NOTE_LOAD && note.step == LOAD_RESTART;
+		bool clears = note.kind == NOTE_STATE ? note.state <= REPLICA_CREATING
+						      : note.kind == NOTE_LOAD && note.step == LOAD_RESTART;
 
 		if (clears)
 			missing_explain_table(&check->missing, note.table);
@@ -101,8 +106,8 @@ report_missing(struct check *check)
 
 		if (slot->seq == 0 || slot->seq == UINT64_MAX)
 			continue;
-		fault(check, "table %016" PRIx64 ": the item of sequence %" PRIu64 " is missing in the store", slot->table,
-		    slot->seq);
+		fault(check, "table %016" PRIx64 ": the item of sequence %" PRIu64 " is missing in the store",
+		    slot->table, slot->seq);
 		named++;
 	}
 	if (check->missing.n > named)
@@ -128,7 +133,8 @@ check_journal(struct check *check, struct tide_error *error)
 		if ((rc = unit_decode(&check->arena, payload, &unit, error)) != TIDE_OK)
 			break;
 		if (unit.first_seq != next)
-			fault(check, "the journal goes from sequence %" PRIu64 " to %" PRIu64, next - 1, unit.first_seq);
+			fault(check, "the journal goes from sequence %" PRIu64 " to %" PRIu64, next - 1,
+			    unit.first_seq);
 		for (uint32_t i = 0; i < unit.n_records; i++)
 			check_record(check, &unit.records[i]);
 		for (uint32_t i = 0; i < unit.n_entries; i++)
@@ -172,7 +178,9 @@ check_table(struct check *check, const struct table_fold *table)
 		bytes += stored_bytes(&stored);
 		fingerprint += stored_fingerprint(key, &stored);
 		if (stored.seq == 0 || stored.seq > check->shard->live.last_seq)
-			fault(check, "table %016" PRIx64 ": an item names sequence %" PRIu64 ", which the journal does not have",
+			fault(check,
+			    "table %016" PRIx64 ": an item names sequence %" PRIu64
+			    ", which the journal does not have",
 			    table->id, stored.seq);
 	}
 	shard_scan_close(scan);
@@ -181,19 +189,23 @@ check_table(struct check *check, const struct table_fold *table)
 	check->counts->tables++;
 	check->counts->items += items;
 	if (items != table->items)
-		fault(check, "table %016" PRIx64 ": the store has %" PRIu64 " items, the journal adds up to %" PRIu64, table->id,
-		    items, table->items);
+		fault(check,
+		    "table %016" PRIx64 ": the store has %" PRIu64 " items, the journal adds up to %" PRIu64,
+		    table->id, items, table->items);
 	if (bytes != table->bytes)
-		fault(check, "table %016" PRIx64 ": the store has %" PRIu64 " bytes, the journal adds up to %" PRIu64, table->id,
-		    bytes, table->bytes);
+		fault(check,
+		    "table %016" PRIx64 ": the store has %" PRIu64 " bytes, the journal adds up to %" PRIu64,
+		    table->id, bytes, table->bytes);
 	if (fingerprint != table->fingerprint && table->id != TABLE_CONFLICTS)
-		fault(check, "table %016" PRIx64 ": the fingerprint of the store's items is not the journal's", table->id);
+		fault(check,
+		    "table %016" PRIx64 ": the fingerprint of the store's items is not the journal's",
+		    table->id);
 	return TIDE_OK;
 }
 
 tide_err
-shard_check(const struct shard_options *options, check_report_fn report, void *arg, struct check_counts *counts,
-    struct tide_error *error)
+shard_check(const struct shard_options *options, check_report_fn report, void *arg,
+    struct check_counts *counts, struct tide_error *error)
 {
 	struct check check = {.report = report, .arg = arg, .counts = counts};
 	struct shard_options open = *options;
@@ -209,7 +221,8 @@ shard_check(const struct shard_options *options, check_report_fn report, void *a
 		const struct table_fold *table = check.shard->live.tables[i];
 
 		if (table->state != REPLICA_ABSENT && (rc = check_table(&check, table)) != TIDE_OK) {
-			fault(&check, "table %016" PRIx64 ": the store cannot be read: %s", table->id, tide_err_text(rc));
+			fault(&check, "table %016" PRIx64 ": the store cannot be read: %s", table->id,
+			    tide_err_text(rc));
 			rc = TIDE_OK;
 		}
 	}

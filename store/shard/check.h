@@ -20,7 +20,7 @@ typedef void (*check_report_fn)(void *arg, const char *fault);
  * Check the folder of a shard that no process has open. It is recovered first (as a start would), then read whole.
  * Errors     TIDE_OK: it was read to its end; faults are in `counts->faults`. Else what kept it from being read.
  */
-tide_err shard_check(const struct shard_options *options, check_report_fn report, void *arg, struct check_counts *counts,
-    struct tide_error *error);
+tide_err shard_check(const struct shard_options *options, check_report_fn report, void *arg,
+    struct check_counts *counts, struct tide_error *error);
 
 #endif

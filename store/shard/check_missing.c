@@ -24,7 +24,8 @@ find(const struct missing *missing, uint64_t table, uint64_t hash)
 	for (;; i = (i + 1) & (missing->room - 1)) {
 		struct missing_slot *slot = &missing->slots[i];
 
-		if (slot->seq == FREE || (slot->seq != WAS_USED && slot->hash == hash && slot->table == table))
+		if (slot->seq == FREE ||
+		    (slot->seq != WAS_USED && slot->hash == hash && slot->table == table))
 			return slot;
 	}
 }
@@ -86,7 +87,8 @@ void
 missing_explain_table(struct missing *missing, uint64_t table)
 {
 	for (size_t i = 0; i < missing->room; i++)
-		if (missing->slots[i].seq != FREE && missing->slots[i].seq != WAS_USED && missing->slots[i].table == table) {
+		if (missing->slots[i].seq != FREE && missing->slots[i].seq != WAS_USED &&
+		    missing->slots[i].table == table) {
 			missing->slots[i].seq = WAS_USED;
 			missing->n--;
 		}

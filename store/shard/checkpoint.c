@@ -57,7 +57,8 @@ read_one(const char *dir, uint64_t seq, struct fold *out, struct tide_error *err
 
 	snprintf(name, sizeof name, PREFIX "%020" PRIu64, seq);
 	rc = shard__read_file(dir, name, &content, error);
-	if (rc == TIDE_OK && (content.n < 8 || XXH3_64bits(content.at + 8, content.n - 8) != bytes_u64(content.at)))
+	if (rc == TIDE_OK &&
+	    (content.n < 8 || XXH3_64bits(content.at + 8, content.n - 8) != bytes_u64(content.at)))
 		rc = tide_fail(error, TIDE_CORRUPT, "%s/%s is damaged", dir, name);
 	if (rc == TIDE_OK && (rc = fold_decode(out, bytes_of(content.at + 8, content.n - 8))) != TIDE_OK)
 		tide_fail(error, rc, "%s/%s is unreadable", dir, name);
@@ -117,7 +118,8 @@ checkpoint_read(const char *dir, struct jid id, struct fold *out, struct tide_er
 			return TIDE_OK;
 		fold_fini(out);
 		if (!shard__is_former(found, id))
-			return tide_fail(error, TIDE_FENCED, "checkpoint %" PRIu64 " in %s is of another journal", seqs[i], dir);
+			return tide_fail(error, TIDE_FENCED,
+			    "checkpoint %" PRIu64 " in %s is of another journal", seqs[i], dir);
 		forget(dir, seqs[i]);
 	}
 	return worst;
@@ -155,7 +157,8 @@ shard_checkpoint(struct shard *shard, struct tide_error *error)
 	pthread_mutex_lock(&shard->lock);
 	buf_append_u64(&content, 0); /* the checksum's place */
 	if (shard->torn)
-		rc = tide_fail(error, TIDE_UNKNOWN, "the store may hold half of a group: start the process again");
+		rc = tide_fail(
+		    error, TIDE_UNKNOWN, "the store may hold half of a group: start the process again");
 	else if ((rc = fold_encode(&shard->live, &content)) != TIDE_OK)
 		tide_fail(error, rc, NULL);
 	seq = shard->live.last_seq;

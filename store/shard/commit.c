@@ -83,7 +83,8 @@ append(struct group *group, struct tide_error *error)
 	if (rc != TIDE_OK)
 		tide_fail(error, rc, NULL);
 	for (i = 0; i < n; i++)
-		entries[i].payload = bytes_of(form.at + (i == 0 ? 0 : ends[i - 1]), ends[i] - (i == 0 ? 0 : ends[i - 1]));
+		entries[i].payload =
+		    bytes_of(form.at + (i == 0 ? 0 : ends[i - 1]), ends[i] - (i == 0 ? 0 : ends[i - 1]));
 	if (rc == TIDE_OK)
 		rc = journal_append(group->shard->journal, entries, n, error);
 	buf_fini(&form);
@@ -165,7 +166,8 @@ publish(struct group *group)
 			const struct table_fold *from = shard->work.tables[i];
 			struct table_fold *to;
 
-			if (from->state == REPLICA_CATCHUP && (to = fold_table(&shard->live, from->id)) != NULL)
+			if (from->state == REPLICA_CATCHUP &&
+			    (to = fold_table(&shard->live, from->id)) != NULL)
 				rc = vector_copy(&to->position, &from->position);
 		}
 		shard->live.clock = hlc_max(shard->live.clock, shard->work.clock);
@@ -250,7 +252,8 @@ group_commit(struct group *group, struct tide_error *error)
 
 		take_told(group);
 		tell_observers(group);
-		if (group->trim_below != 0 && journal_trim(shard->journal, group->trim_below, &why) != TIDE_OK)
+		if (group->trim_below != 0 &&
+		    journal_trim(shard->journal, group->trim_below, &why) != TIDE_OK)
 			log_warn("JOURNAL-TRIM", "why=\"%s\"", why.message);
 	}
 	group__fini(group);

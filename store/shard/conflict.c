@@ -78,7 +78,8 @@ levels(const struct value *value)
 	if (value->type != VALUE_M && value->type != VALUE_L)
 		return 0;
 	for (uint32_t i = 0; i < (value->type == VALUE_M ? value->map.n : value->list.n); i++)
-		if ((in = levels(value->type == VALUE_M ? &value->map.at[i].value : &value->list.at[i])) > most)
+		if ((in = levels(value->type == VALUE_M ? &value->map.at[i].value : &value->list.at[i])) >
+		    most)
 			most = in;
 	return most + 1;
 }
@@ -103,8 +104,8 @@ add_image(struct entry *entry, const char *name, const struct stored *stored)
 static void
 add_region(struct entry *entry, const struct shard *shard, const char *name, struct jid origin)
 {
-	const char *region = shard->region_name == NULL ? NULL :
-		shard->region_name(shard->naming_arg, jid_region(origin));
+	const char *region =
+	    shard->region_name == NULL ? NULL : shard->region_name(shard->naming_arg, jid_region(origin));
 	char number[8];
 
 	snprintf(number, sizeof number, "%u", jid_region(origin));
@@ -242,7 +243,8 @@ conflict_expiry_ms(struct bytes key, uint64_t retention_ms)
 	char text[17];
 
 	arena_init(&arena, 0);
-	if (key_decode(&arena, key, VALUE_S, true, VALUE_S, &partition, &sort) == TIDE_OK && sort.text.n >= 16) {
+	if (key_decode(&arena, key, VALUE_S, true, VALUE_S, &partition, &sort) == TIDE_OK &&
+	    sort.text.n >= 16) {
 		memcpy(text, sort.text.at, 16);
 		text[16] = 0;
 		clock = strtoull(text, NULL, 16);

@@ -25,10 +25,11 @@ struct table_fold {
 	uint64_t items, bytes;
 	fingerprint_t fingerprint;
 	struct vector vector;
-	struct vector position;  /* while in CATCHUP; an ACTIVE or LEAVING table stands at the region's position */
-	struct vector floor;     /* the journal here relays this table's records of an origin only above this */
-	struct mark own_last;    /* our last record of it; outlives the replica */
-	uint64_t last_seq;       /* this journal's last record of it */
+	struct vector
+	    position; /* while in CATCHUP; an ACTIVE or LEAVING table stands at the region's position */
+	struct vector floor; /* the journal here relays this table's records of an origin only above this */
+	struct mark own_last; /* our last record of it; outlives the replica */
+	uint64_t last_seq; /* this journal's last record of it */
 	struct boot boot;
 };
 
@@ -43,7 +44,7 @@ struct fold {
 	struct jid id;
 	uint64_t last_seq;
 	struct hlc clock, own_clock;
-	struct vector position;  /* per origin: everything of it up to here in our ACTIVE tables is applied */
+	struct vector position; /* per origin: everything of it up to here in our ACTIVE tables is applied */
 	uint64_t conflicts;
 	struct table_fold **tables; /* sorted by id */
 	size_t n_tables, tables_room;

@@ -111,7 +111,7 @@ group__find(const struct group *group, uint64_t hash, uint64_t table, struct byt
 	struct pending *pending = group->buckets[hash & (group->n_buckets - 1)];
 
 	while (pending != NULL &&
-	    (pending->hash != hash || pending->table != table || !bytes_equal(pending->key, key)))
+	       (pending->hash != hash || pending->table != table || !bytes_equal(pending->key, key)))
 		pending = pending->next;
 	return pending;
 }
@@ -212,7 +212,8 @@ group__local_unit(struct group *group, uint64_t table)
 	struct fold *work = &group->shard->work;
 	struct unit_build *last = group->last;
 
-	if (last == NULL || (last->unit.kind != UNIT_LOCAL && last->unit.kind != UNIT_NOTE) || is_noted(last, table))
+	if (last == NULL || (last->unit.kind != UNIT_LOCAL && last->unit.kind != UNIT_NOTE) ||
+	    is_noted(last, table))
 		return group__unit(group, UNIT_LOCAL, work->id, &work->position);
 	if (last->unit.kind == UNIT_NOTE) {
 		if (group__vector(group, &work->position, &last->unit.seen) != TIDE_OK)
@@ -266,7 +267,8 @@ group__own(struct group *group, struct record *record, struct hlc clock)
 }
 
 tide_err
-group__apply(struct group *group, struct unit_build *unit, struct record *record, bool entry, struct pending *pending)
+group__apply(
+    struct group *group, struct unit_build *unit, struct record *record, bool entry, struct pending *pending)
 {
 	struct fold *work = &group->shard->work;
 	struct stored after = {record->version, record->seq, record->tombstone, record->image};
@@ -278,17 +280,17 @@ group__apply(struct group *group, struct unit_build *unit, struct record *record
 	record->item_prev_seq = before != NULL ? before->seq : 0;
 	if (!record->lost) {
 		record->count_delta = (record->tombstone ? 0 : 1) - (was_live ? 1 : 0);
-		record->bytes_delta = (int64_t)stored_bytes(&after) -
-		    (was_live ? (int64_t)stored_bytes(before) : 0);
+		record->bytes_delta =
+		    (int64_t)stored_bytes(&after) - (was_live ? (int64_t)stored_bytes(before) : 0);
 		if (record->table != TABLE_CONFLICTS)
 			record->fingerprint_delta = stored_fingerprint(pending->key, &after) -
-			    (was_live ? stored_fingerprint(pending->key, before) : 0);
+						    (was_live ? stored_fingerprint(pending->key, before) : 0);
 		pending->stored = after;
 		pending->exists = pending->dirty = true;
 	}
 	group->bytes += record->key.n + record->image.n + 64;
-	return fold_record(work, entry ? UNIT_LOCAL : unit->unit.kind,
-	    entry ? work->id : unit->unit.origin, record);
+	return fold_record(
+	    work, entry ? UNIT_LOCAL : unit->unit.kind, entry ? work->id : unit->unit.origin, record);
 }
 
 static tide_err
@@ -311,7 +313,8 @@ write_item(struct group *group, uint64_t table_id, struct bytes key, struct byte
 		return TIDE_OK; /* nothing there: DynamoDB writes no stream record either */
 	if (image.n > 0 && (image = arena_copy(&group->arena, image)).at == NULL)
 		return TIDE_NOMEM;
-	if ((unit = group__local_unit(group, table_id)) == NULL || (record = group__record(group, unit)) == NULL)
+	if ((unit = group__local_unit(group, table_id)) == NULL ||
+	    (record = group__record(group, unit)) == NULL)
 		return TIDE_NOMEM;
 	before = pending->exists ? pending->stored : (struct stored){0};
 	record->table = table_id;

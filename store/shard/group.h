@@ -42,7 +42,8 @@ tide_err group_get(struct group *group, uint64_t table, struct bytes key, struct
  * Take a read that was made ahead as the group's own, if the item has not changed since: saves the committer's read of the store.
  * `ahead` is borrowed until the group is committed. TIDE_NOMEM.
  */
-tide_err group_take_ahead(struct group *group, uint64_t table, struct bytes key, const struct read_ahead *ahead);
+tide_err group_take_ahead(
+    struct group *group, uint64_t table, struct bytes key, const struct read_ahead *ahead);
 
 /**
  * Put or delete an item: a record of this journal with the next clock. A put copies `image`. With `keep_before` the record
@@ -50,7 +51,8 @@ tide_err group_take_ahead(struct group *group, uint64_t table, struct bytes key,
  * An operation does all its checks first: after its first write it must not fail.
  * Errors     TIDE_NOTFOUND (this region holds no such table), TIDE_CORRUPT, TIDE_IO, TIDE_NOMEM: nothing of this write is in the group.
  */
-tide_err group_put(struct group *group, uint64_t table, struct bytes key, struct bytes image, bool keep_before);
+tide_err group_put(
+    struct group *group, uint64_t table, struct bytes key, struct bytes image, bool keep_before);
 tide_err group_delete(struct group *group, uint64_t table, struct bytes key, bool keep_before);
 
 /* --- this region's bookkeeping: journaled as notes, never travels --- */
@@ -62,7 +64,8 @@ tide_err group_table_state(struct group *group, uint64_t table, enum replica_sta
 tide_err group_table_shared(struct group *group, uint64_t table, bool shared);
 
 /** What is known of a member region: its incarnation and nonce, or that the operator declared it lost. */
-tide_err group_note_member(struct group *group, uint8_t region, uint16_t incarnation, uint64_t nonce, bool lost);
+tide_err group_note_member(
+    struct group *group, uint8_t region, uint16_t incarnation, uint64_t nonce, bool lost);
 
 /** That member knows our incarnation and nonce (volatile; with its clock, above which we go on). */
 tide_err group_counted(struct group *group, uint8_t region, struct hlc clock);
@@ -74,9 +77,9 @@ tide_err group_clock(struct group *group);
 
 /* Why an apply had to stop. */
 struct apply_stop {
-	struct jid origin;    /* TIDE_HELD: the journal that must come first; JID_NONE: the clock guard */
-	struct hlc clock;     /* up to here */
-	uint64_t table;       /* TIDE_GAP, TIDE_FORKED */
+	struct jid origin; /* TIDE_HELD: the journal that must come first; JID_NONE: the clock guard */
+	struct hlc clock; /* up to here */
+	uint64_t table; /* TIDE_GAP, TIDE_FORKED */
 };
 
 /**
@@ -108,10 +111,12 @@ struct mark group_position(const struct group *group, struct jid origin);
  * wait for just that. `next.clock`: of the last record applied of what was sent, 0: none.
  * TIDE_GAP: not the region's tables.
  */
-tide_err group_progress_before(struct group *group, struct jid origin, const uint64_t *tables, uint32_t n, struct mark next);
+tide_err group_progress_before(
+    struct group *group, struct jid origin, const uint64_t *tables, uint32_t n, struct mark next);
 
 /** "Complete to": everything of `origin` up to `upto` in `tables` has been sent and applied here. */
-tide_err group_progress(struct group *group, struct jid origin, const uint64_t *tables, uint32_t n, struct mark upto);
+tide_err group_progress(
+    struct group *group, struct jid origin, const uint64_t *tables, uint32_t n, struct mark upto);
 
 /* What a region says about its replicas when it has sent its whole journal: tombstones go by this. */
 struct told_table {
@@ -121,7 +126,8 @@ struct told_table {
 };
 
 /** `promise`: no later record of `origin` has a smaller clock; `tables`: what it had applied by then (volatile; copied). */
-tide_err group_told(struct group *group, struct jid origin, struct hlc promise, const struct told_table *tables, uint32_t n);
+tide_err group_told(
+    struct group *group, struct jid origin, struct hlc promise, const struct told_table *tables, uint32_t n);
 
 /**
  * Load a piece of a snapshot into a table in CREATING. Cursor and items move in one unit, so that a killed
@@ -132,11 +138,11 @@ struct load_piece {
 	uint64_t table;
 	uint8_t source;
 	uint64_t snapshot;
-	struct bytes after;       /* the cursor that this piece follows; empty: the first */
-	struct bytes cursor;      /* the last key in it */
-	struct bytes wire_unit;   /* a SNAPSHOT unit */
+	struct bytes after; /* the cursor that this piece follows; empty: the first */
+	struct bytes cursor; /* the last key in it */
+	struct bytes wire_unit; /* a SNAPSHOT unit */
 	struct vector vector, position;
-	struct hlc clock;         /* the source's */
+	struct hlc clock; /* the source's */
 	uint64_t items_expected;
 	bool done;
 };

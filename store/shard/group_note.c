@@ -43,7 +43,8 @@ group__note(struct group *group, const struct note *note)
 	size_t had;
 	tide_err rc;
 
-	if ((unit == NULL || !may_join(unit, note)) && (unit = group__unit(group, UNIT_NOTE, JID_NONE, NULL)) == NULL)
+	if ((unit == NULL || !may_join(unit, note)) &&
+	    (unit = group__unit(group, UNIT_NOTE, JID_NONE, NULL)) == NULL)
 		return TIDE_NOMEM;
 	if ((rc = add_noted(group, unit, note->table)) != TIDE_OK)
 		return rc;
@@ -105,11 +106,12 @@ group_table_shared(struct group *group, uint64_t table, bool shared)
 tide_err
 group_note_member(struct group *group, uint8_t region, uint16_t incarnation, uint64_t nonce, bool lost)
 {
-	struct note note = {.kind = NOTE_MEMBER, .region = region, .incarnation = incarnation, .number = nonce,
-	    .flag = lost};
+	struct note note = {
+	    .kind = NOTE_MEMBER, .region = region, .incarnation = incarnation, .number = nonce, .flag = lost};
 	const struct member_fold *known = fold_member(&group->shard->work, region);
 
-	if (known != NULL && known->incarnation == incarnation && known->nonce == nonce && known->lost == lost)
+	if (known != NULL && known->incarnation == incarnation && known->nonce == nonce &&
+	    known->lost == lost)
 		return TIDE_OK;
 	return group__note(group, &note);
 }

@@ -9,8 +9,8 @@ struct pending {
 	struct pending *next; /* in its bucket */
 	uint64_t hash, table;
 	struct bytes key;
-	bool exists;          /* an item or a tombstone */
-	bool dirty;           /* differs from the store */
+	bool exists; /* an item or a tombstone */
+	bool dirty; /* differs from the store */
 	struct stored stored;
 };
 
@@ -33,8 +33,8 @@ struct group {
 	uint64_t next_seq;
 	uint64_t bytes;
 	uint64_t read_bytes; /* what reads brought into the arena */
-	uint64_t applied;    /* remote records */
-	struct buf raw;   /* scratch for store reads */
+	uint64_t applied; /* remote records */
+	struct buf raw; /* scratch for store reads */
 	struct buf key;
 	struct told *told; /* to take over when the group is on disk */
 	uint32_t n_told;
@@ -78,7 +78,8 @@ tide_err group__pending(struct group *group, uint64_t table, struct bytes key, s
 struct unit_build *group__local_unit(struct group *group, uint64_t table);
 
 /** A new unit at the group's end, with a copy of `seen`. NULL: no memory. */
-struct unit_build *group__unit(struct group *group, enum unit_kind kind, struct jid origin, const struct vector *seen);
+struct unit_build *group__unit(
+    struct group *group, enum unit_kind kind, struct jid origin, const struct vector *seen);
 
 /** Journal a note in the group's last unit if that is LOCAL or of notes (see above), else in a new one, and fold it. */
 tide_err group__note(struct group *group, const struct note *note);
@@ -91,7 +92,8 @@ struct record *group__entry(struct group *group, struct unit_build *unit);
  * Make `stored` the key's content, fill in the record's local part (links and deltas), fold it. The record's sequence and version are
  * set. TIDE_NOMEM: nothing changed.
  */
-tide_err group__apply(struct group *group, struct unit_build *unit, struct record *record, bool entry, struct pending *pending);
+tide_err group__apply(
+    struct group *group, struct unit_build *unit, struct record *record, bool entry, struct pending *pending);
 
 /** Fill in a local record's version, links and previous marks for the next own write of that table. */
 void group__own(struct group *group, struct record *record, struct hlc clock);

@@ -13,7 +13,8 @@
 static tide_err
 fail_errno(struct tide_error *error, const char *what, const char *path)
 {
-	return tide_fail(error, errno == ENOSPC ? TIDE_FULL : TIDE_IO, "%s %s: %s", what, path, strerror(errno));
+	return tide_fail(
+	    error, errno == ENOSPC ? TIDE_FULL : TIDE_IO, "%s %s: %s", what, path, strerror(errno));
 }
 
 void

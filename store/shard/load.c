@@ -12,20 +12,23 @@ check_piece(const struct group *group, const struct load_piece *piece, struct ti
 	const struct boot *boot;
 
 	if (table == NULL || table->state != REPLICA_CREATING)
-		return tide_fail(error, TIDE_GAP, "table %016llx is not loading", (unsigned long long)piece->table);
+		return tide_fail(
+		    error, TIDE_GAP, "table %016llx is not loading", (unsigned long long)piece->table);
 	boot = &table->boot;
 	if (boot->under_way ? boot->source != piece->source || boot->snapshot != piece->snapshot ||
-		    !bytes_equal(buf_bytes(&boot->cursor), piece->after) :
-			      piece->after.n > 0)
+				  !bytes_equal(buf_bytes(&boot->cursor), piece->after)
+			    : piece->after.n > 0)
 		return tide_fail(error, TIDE_GAP, "a piece of another snapshot, or not the next");
 	/* The clock guard holds for snapshots too. */
 	if (piece->clock.v > hlc_of_ms(shard_wall_ms(group->shard) + shard->options.skew_ms_max).v)
 		return tide_fail(error, TIDE_HELD, "the source's clock is too far ahead");
 	if (vector_get(&piece->vector, shard->work.id).seq > shard->work.last_seq)
-		return tide_fail(error, TIDE_FORKED, "the source has records of this region that its own journal does not have");
+		return tide_fail(error, TIDE_FORKED,
+		    "the source has records of this region that its own journal does not have");
 	/* A replica that was here before must find its own last record of that table in the snapshot. */
 	if (vector_get(&piece->vector, shard->work.id).seq < table->own_last.seq)
-		return tide_fail(error, TIDE_AGAIN, "the source has not yet all that this region once wrote to the table");
+		return tide_fail(
+		    error, TIDE_AGAIN, "the source has not yet all that this region once wrote to the table");
 	return TIDE_OK;
 }
 
@@ -60,9 +63,16 @@ load_items(struct group *group, struct unit_build *build, const struct unit *in)
 tide_err
 group_load(struct group *group, const struct load_piece *piece, struct tide_error *error)
 {
-	struct note note = {.kind = NOTE_LOAD, .table = piece->table, .region = piece->source, .number = piece->snapshot,
-	    .step = piece->done ? LOAD_DONE : LOAD_PIECE, .key = piece->cursor, .expected = piece->items_expected,
-	    .clock = piece->clock, .vector = piece->vector, .position = piece->position};
+	struct note note = {.kind = NOTE_LOAD,
+	    .table = piece->table,
+	    .region = piece->source,
+	    .number = piece->snapshot,
+	    .step = piece->done ? LOAD_DONE : LOAD_PIECE,
+	    .key = piece->cursor,
+	    .expected = piece->items_expected,
+	    .clock = piece->clock,
+	    .vector = piece->vector,
+	    .position = piece->position};
 	struct unit_build *build;
 	struct unit in;
 	tide_err rc;
@@ -100,13 +110,15 @@ level(const struct fold *fold, const struct table_fold *table)
 	for (size_t i = 0; i < table->position.n; i++) {
 		const struct vector_entry *at = &table->position.entries[i];
 
-		if (!jid_same(at->origin, fold->id) && vector_get(&fold->position, at->origin).seq != at->mark.seq)
+		if (!jid_same(at->origin, fold->id) &&
+		    vector_get(&fold->position, at->origin).seq != at->mark.seq)
 			return false;
 	}
 	for (size_t i = 0; i < fold->position.n; i++) {
 		const struct vector_entry *at = &fold->position.entries[i];
 
-		if (!jid_same(at->origin, fold->id) && vector_get(&table->position, at->origin).seq != at->mark.seq)
+		if (!jid_same(at->origin, fold->id) &&
+		    vector_get(&table->position, at->origin).seq != at->mark.seq)
 			return false;
 	}
 	return true;

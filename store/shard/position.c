@@ -30,7 +30,8 @@ raise(struct vector *vector, struct jid origin, struct mark to)
 }
 
 tide_err
-group_progress_before(struct group *group, struct jid origin, const uint64_t *tables, uint32_t n, struct mark next)
+group_progress_before(
+    struct group *group, struct jid origin, const uint64_t *tables, uint32_t n, struct mark next)
 {
 	struct fold *work = &group->shard->work;
 	tide_err rc;
@@ -43,7 +44,8 @@ group_progress_before(struct group *group, struct jid origin, const uint64_t *ta
 	for (uint32_t i = 0; i < n; i++) {
 		struct table_fold *table = fold_table(work, tables[i]);
 
-		if (table != NULL && table->state == REPLICA_CATCHUP && (rc = raise(&table->position, origin, next)) != TIDE_OK)
+		if (table != NULL && table->state == REPLICA_CATCHUP &&
+		    (rc = raise(&table->position, origin, next)) != TIDE_OK)
 			return rc;
 	}
 	return raise(&work->position, origin, next);

@@ -28,7 +28,7 @@ shard_get(struct shard *shard, uint64_t table, struct bytes key, struct buf *raw
 struct shard_scan {
 	struct shard *shard;
 	struct kv_iterator *it;
-	struct buf from, to;          /* store keys; `to` is exclusive */
+	struct buf from, to; /* store keys; `to` is exclusive */
 	bool backward, tombstones, started;
 };
 
@@ -108,8 +108,8 @@ shard_scan_next(struct shard_scan *scan, struct bytes *key, struct stored *out)
 			return rc == TIDE_OK ? TIDE_NOTFOUND : rc;
 		}
 		store_key = kv_iterator_key(scan->it);
-		if (scan->backward ? bytes_compare(store_key, buf_bytes(&scan->from)) < 0 :
-				     bytes_compare(store_key, buf_bytes(&scan->to)) >= 0)
+		if (scan->backward ? bytes_compare(store_key, buf_bytes(&scan->from)) < 0
+				   : bytes_compare(store_key, buf_bytes(&scan->to)) >= 0)
 			return TIDE_NOTFOUND;
 		if ((rc = stored_decode(kv_iterator_value(scan->it), out)) != TIDE_OK)
 			return rc;

@@ -79,10 +79,11 @@ replay_notes(struct replay *replay, struct arena *arena, struct bytes field)
 	while ((rc = note_next(&walk, arena, &note)) == TIDE_OK) {
 		bool clears = (note.kind == NOTE_STATE &&
 				  (note.state == REPLICA_ABSENT || note.state == REPLICA_CREATING)) ||
-		    (note.kind == NOTE_LOAD && note.step == LOAD_RESTART);
+			      (note.kind == NOTE_LOAD && note.step == LOAD_RESTART);
 
 		if (clears) {
-			if ((rc = flush(replay)) != TIDE_OK || (rc = shard__clear_table(replay->kv, note.table)) != TIDE_OK)
+			if ((rc = flush(replay)) != TIDE_OK ||
+			    (rc = shard__clear_table(replay->kv, note.table)) != TIDE_OK)
 				return rc;
 		} else if (note.kind == NOTE_COLLECT) {
 			buf_clear(&replay->key);
@@ -99,7 +100,8 @@ replay_notes(struct replay *replay, struct arena *arena, struct bytes field)
 }
 
 static tide_err
-replay_unit(struct replay *replay, struct fold *fold, struct arena *arena, struct bytes payload, struct tide_error *error)
+replay_unit(struct replay *replay, struct fold *fold, struct arena *arena, struct bytes payload,
+    struct tide_error *error)
 {
 	struct unit unit;
 	tide_err rc;
@@ -107,8 +109,8 @@ replay_unit(struct replay *replay, struct fold *fold, struct arena *arena, struc
 	if ((rc = unit_decode(arena, payload, &unit, error)) != TIDE_OK)
 		return rc;
 	if (unit.first_seq != fold->last_seq + 1)
-		return tide_fail(error, TIDE_CORRUPT, "the journal goes from sequence %" PRIu64 " to %" PRIu64, fold->last_seq,
-		    unit.first_seq);
+		return tide_fail(error, TIDE_CORRUPT,
+		    "the journal goes from sequence %" PRIu64 " to %" PRIu64, fold->last_seq, unit.first_seq);
 	for (uint32_t i = 0; i < unit.n_records; i++)
 		if ((rc = replay_record(replay, &unit.records[i])) != TIDE_OK)
 			return tide_fail(error, rc, NULL);
@@ -116,7 +118,8 @@ replay_unit(struct replay *replay, struct fold *fold, struct arena *arena, struc
 		if ((rc = replay_record(replay, &unit.entries[i])) != TIDE_OK)
 			return tide_fail(error, rc, NULL);
 	if (unit.note.at != NULL && (rc = replay_notes(replay, arena, unit.note)) != TIDE_OK)
-		return tide_fail(error, rc, "a note at sequence %" PRIu64 " is unreadable", unit_last_seq(&unit));
+		return tide_fail(
+		    error, rc, "a note at sequence %" PRIu64 " is unreadable", unit_last_seq(&unit));
 	if ((rc = fold_unit(fold, arena, &unit)) != TIDE_OK)
 		return tide_fail(error, rc, NULL);
 	return TIDE_OK;
@@ -134,11 +137,13 @@ replay_journal(struct replay *replay, struct shard *shard, struct tide_error *er
 	if (from == journal_last_seq(shard->journal))
 		return TIDE_OK;
 	if (from > journal_last_seq(shard->journal))
-		return tide_fail(error, TIDE_CORRUPT, "the checkpoint is at sequence %" PRIu64 ", the journal ends at %" PRIu64,
-		    from, journal_last_seq(shard->journal));
+		return tide_fail(error, TIDE_CORRUPT,
+		    "the checkpoint is at sequence %" PRIu64 ", the journal ends at %" PRIu64, from,
+		    journal_last_seq(shard->journal));
 	rc = journal_reader_open(shard->journal, from + 1, &reader, error);
 	if (rc == TIDE_NOTFOUND)
-		return tide_fail(error, TIDE_CORRUPT, "the journal begins at sequence %" PRIu64 " and the last checkpoint is at %" PRIu64,
+		return tide_fail(error, TIDE_CORRUPT,
+		    "the journal begins at sequence %" PRIu64 " and the last checkpoint is at %" PRIu64,
 		    journal_first_seq(shard->journal), from);
 	if (rc != TIDE_OK)
 		return rc;
@@ -156,7 +161,8 @@ replay_journal(struct replay *replay, struct shard *shard, struct tide_error *er
 		return rc;
 	/* The next checkpoint comes as if they had been written now: many short lives must not make recovery long. */
 	shard->bytes_at_checkpoint = 0 - bytes;
-	log_info("RECOVERED", "from=%" PRIu64 " to=%" PRIu64 " units=%" PRIu64, from, shard->live.last_seq, units);
+	log_info(
+	    "RECOVERED", "from=%" PRIu64 " to=%" PRIu64 " units=%" PRIu64, from, shard->live.last_seq, units);
 	return TIDE_OK;
 }
 
@@ -171,14 +177,16 @@ shard__recover(struct shard *shard, struct tide_error *error)
 	if (rc == TIDE_OK) {
 		fold_fini(&shard->live);
 		shard->live = checkpoint;
-		shard->checkpoint_seqs[0] = checkpoint.last_seq; /* the older one's is not known: nothing is trimmed by it */
+		shard->checkpoint_seqs[0] =
+		    checkpoint.last_seq; /* the older one's is not known: nothing is trimmed by it */
 	} else if (rc != TIDE_NOTFOUND && rc != TIDE_CORRUPT)
 		return rc;
 	/*
 	 * Without a checkpoint the whole journal is replayed, if it is still there, into an empty store: a former incarnation's
 	 * items may be in it.
 	 */
-	if (rc != TIDE_OK && journal_first_seq(shard->journal) == 1 && (rc = shard__clear_store(shard->kv)) != TIDE_OK)
+	if (rc != TIDE_OK && journal_first_seq(shard->journal) == 1 &&
+	    (rc = shard__clear_store(shard->kv)) != TIDE_OK)
 		return tide_fail(error, rc, "cannot empty the store: %s", tide_err_text(rc));
 	if ((replay.batch = kv_batch_new(shard->kv)) == NULL)
 		return tide_fail(error, TIDE_NOMEM, NULL);

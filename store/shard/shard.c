@@ -98,8 +98,9 @@ shard__make_dir(const char *path, struct tide_error *error)
 	char parent[SHARD_PATH_MAX];
 
 	if (mkdir(path, 0700) != 0)
-		return errno == EEXIST ? TIDE_OK : tide_fail(error, errno == ENOSPC ? TIDE_FULL : TIDE_IO, "cannot create %s: %s",
-						       path, strerror(errno));
+		return errno == EEXIST ? TIDE_OK
+				       : tide_fail(error, errno == ENOSPC ? TIDE_FULL : TIDE_IO,
+					     "cannot create %s: %s", path, strerror(errno));
 	shard__path(path, "..", parent);
 	return shard__sync_dir(parent, error);
 }
@@ -131,8 +132,8 @@ find_identity(const struct shard_options *options, struct identity *identity, st
 static tide_err
 open_parts(struct shard *shard, struct tide_error *error)
 {
-	struct journal_options journal = {.id = shard->live.id, .segment_bytes = shard->options.segment_bytes,
-	    .create = true};
+	struct journal_options journal = {
+	    .id = shard->live.id, .segment_bytes = shard->options.segment_bytes, .create = true};
 	struct kv_options kv = shard->options.kv;
 	char path[SHARD_PATH_MAX];
 	tide_err rc;
@@ -140,7 +141,8 @@ open_parts(struct shard *shard, struct tide_error *error)
 	shard__path(shard->dir, "journal", path);
 	if ((rc = shard__bury_former(shard->dir, shard->live.id, error)) != TIDE_OK ||
 	    (rc = shard__make_dir(path, error)) != TIDE_OK ||
-	    (rc = journal_open(shard->options.journal_plugin, path, &journal, &shard->journal, error)) != TIDE_OK)
+	    (rc = journal_open(shard->options.journal_plugin, path, &journal, &shard->journal, error)) !=
+		TIDE_OK)
 		return rc;
 	shard__path(shard->dir, "store", path);
 	kv.create = true;

@@ -19,29 +19,30 @@
 struct shard;
 
 /* Built-in tables. Other ids are random 63-bit numbers, unique in the cluster. */
-#define TABLE_CATALOG 1   /* facts about global tables: a replica in every region */
-#define TABLE_CONFLICTS 2 /* the conflict log, `tidemark.conflicts`: a replica in every region, no fingerprint */
-#define TABLE_REGIONAL 3  /* facts about tables that have no other replica: never travels */
+#define TABLE_CATALOG 1 /* facts about global tables: a replica in every region */
+#define TABLE_CONFLICTS                                                                                      \
+	2 /* the conflict log, `tidemark.conflicts`: a replica in every region, no fingerprint */
+#define TABLE_REGIONAL 3 /* facts about tables that have no other replica: never travels */
 #define TABLE_BUILT_IN_MAX 15
 
 /* What this region holds of a table. Durable. */
 enum replica_state {
 	REPLICA_ABSENT,
 	REPLICA_CREATING, /* loading a snapshot; unreadable */
-	REPLICA_CATCHUP,  /* loaded, not yet at the same cut as the region's other tables; unreadable */
+	REPLICA_CATCHUP, /* loaded, not yet at the same cut as the region's other tables; unreadable */
 	REPLICA_ACTIVE,
-	REPLICA_LEAVING,  /* refuses writes, readable by peers, until the staying replicas hold all it holds */
+	REPLICA_LEAVING, /* refuses writes, readable by peers, until the staying replicas hold all it holds */
 };
 
 struct shard_options {
 	const char *dir;
-	const char *kv_plugin;      /* "leveldb", "memory" */
+	const char *kv_plugin; /* "leveldb", "memory" */
 	const char *journal_plugin; /* "segments", "memory" */
 	struct kv_options kv;
-	uint8_t region;             /* this region's number, 1..255 */
+	uint8_t region; /* this region's number, 1..255 */
 	uint8_t shard;
-	uint64_t segment_bytes;     /* 0: default */
-	uint64_t skew_ms_max;       /* the clock guard's bound (max_clock_skew); 0: 500 ms */
+	uint64_t segment_bytes; /* 0: default */
+	uint64_t skew_ms_max; /* the clock guard's bound (max_clock_skew); 0: 500 ms */
 	uint64_t conflict_retention_ms; /* how long an entry of the conflict log is kept; 0: 30 days */
 	uint64_t (*wall_ms)(void *arg); /* NULL: the system's real-time clock */
 	void *wall_arg;
@@ -82,7 +83,7 @@ tide_err shard_take_incarnation(struct shard *shard, uint16_t incarnation, struc
 /* What the conflict log needs to name a table's items to a person. Strings are borrowed until the next call. */
 struct shard_naming {
 	struct bytes table, partition, sort; /* table name; names of the key attributes */
-	uint8_t partition_type, sort_type;   /* enum value_type */
+	uint8_t partition_type, sort_type; /* enum value_type */
 	bool has_sort;
 };
 
@@ -90,7 +91,8 @@ struct shard_naming {
  * Who knows the names: `describe` fills in a table's (false: unknown), `region` gives a region's name (NULL: unknown). Called on
  * the committer thread. Set before the committer starts.
  */
-void shard_set_naming(struct shard *shard, bool (*describe)(void *arg, uint64_t table, struct shard_naming *out),
+void shard_set_naming(struct shard *shard,
+    bool (*describe)(void *arg, uint64_t table, struct shard_naming *out),
     const char *(*region)(void *arg, uint8_t number), void *arg);
 
 /* --- reading items --- */
@@ -98,8 +100,8 @@ void shard_set_naming(struct shard *shard, bool (*describe)(void *arg, uint64_t 
 /* What the store holds under an item's key. */
 struct stored {
 	struct version version;
-	uint64_t seq;       /* the record in this journal that wrote it */
-	bool tombstone;     /* deleted; no image */
+	uint64_t seq; /* the record in this journal that wrote it */
+	bool tombstone; /* deleted; no image */
 	struct bytes image; /* encoded item (store/item/value.h) */
 };
 
@@ -107,12 +109,13 @@ struct stored {
  * Read an item, latest committed. `raw` is the caller's buffer and holds what `out` borrows.
  * Errors     TIDE_NOTFOUND (no item, or a tombstone: then `out->tombstone` is true), TIDE_CORRUPT, TIDE_IO, TIDE_NOMEM.
  */
-tide_err shard_get(struct shard *shard, uint64_t table, struct bytes key, struct buf *raw, struct stored *out);
+tide_err shard_get(
+    struct shard *shard, uint64_t table, struct bytes key, struct buf *raw, struct stored *out);
 
 /* An item read before a write of it is queued: group_take_ahead. Zero-initialised; release with read_ahead_fini. */
 struct read_ahead {
-	uint64_t as_of;     /* every group made visible up to here is in it (a count since open) */
-	tide_err outcome;   /* of the read */
+	uint64_t as_of; /* every group made visible up to here is in it (a count since open) */
+	tide_err outcome; /* of the read */
 	bool tombstone;
 	struct buf raw;
 };
@@ -142,9 +145,9 @@ void shard_scan_close(struct shard_scan *scan);
 
 struct boot_view {
 	bool under_way;
-	uint8_t source;        /* region number of the snapshot's source */
-	uint64_t snapshot;     /* the source's id of the snapshot */
-	struct bytes cursor;   /* last key loaded; empty: none */
+	uint8_t source; /* region number of the snapshot's source */
+	uint64_t snapshot; /* the source's id of the snapshot */
+	struct bytes cursor; /* last key loaded; empty: none */
 	uint64_t items_loaded, items_expected;
 	struct vector vector, position; /* the snapshot's; they become the table's when it is loaded */
 };
@@ -152,20 +155,21 @@ struct boot_view {
 struct table_view {
 	uint64_t id;
 	enum replica_state state;
-	bool shared;                 /* other regions have or had replicas: its records are pulled from peers */
-	uint64_t items, bytes;       /* live items and their size as DynamoDB counts it */
+	bool shared; /* other regions have or had replicas: its records are pulled from peers */
+	uint64_t items, bytes; /* live items and their size as DynamoDB counts it */
 	fingerprint_t fingerprint;
-	struct vector vector;        /* per origin: last (sequence, clock) applied of this table */
-	struct vector position;      /* per origin: everything of it up to here that concerns this table is applied */
+	struct vector vector; /* per origin: last (sequence, clock) applied of this table */
+	struct vector
+	    position; /* per origin: everything of it up to here that concerns this table is applied */
 	struct boot_view boot;
 };
 
 struct member_view {
 	uint8_t region;
-	uint16_t incarnation;        /* greatest known of that region */
+	uint16_t incarnation; /* greatest known of that region */
 	uint64_t nonce;
-	bool counted;                /* that region knows our incarnation and nonce (volatile) */
-	bool lost;                   /* the operator declared it lost: not waited for */
+	bool counted; /* that region knows our incarnation and nonce (volatile) */
+	bool lost; /* the operator declared it lost: not waited for */
 };
 
 /* A consistent copy of the fold. Vectors are in the arena: never vector_fini them. */
@@ -173,15 +177,15 @@ struct shard_view {
 	struct jid id;
 	uint64_t nonce;
 	uint64_t last_seq;
-	struct hlc clock;            /* last clock used or seen; durable */
-	struct hlc own_clock;        /* clock of this journal's last own record */
-	struct vector position;      /* the region's: per origin, over all ACTIVE tables */
+	struct hlc clock; /* last clock used or seen; durable */
+	struct hlc own_clock; /* clock of this journal's last own record */
+	struct vector position; /* the region's: per origin, over all ACTIVE tables */
 	struct table_view *tables;
 	size_t n_tables;
 	struct member_view *members;
 	size_t n_members;
-	uint64_t conflicts;          /* logged by this journal since its start */
-	uint64_t applied;            /* remote records applied since open */
+	uint64_t conflicts; /* logged by this journal since its start */
+	uint64_t applied; /* remote records applied since open */
 };
 
 /** Any thread. TIDE_NOMEM. */

@@ -41,7 +41,8 @@ struct shard {
 	pthread_mutex_t checkpoint_lock; /* one checkpoint at a time */
 
 	/* The committer's own. */
-	uint64_t last_written[LAST_WRITTEN_SLOTS]; /* by key hash: last publication that changed a key of that slot */
+	uint64_t last_written
+	    [LAST_WRITTEN_SLOTS]; /* by key hash: last publication that changed a key of that slot */
 	uint64_t changed_whole; /* last publication at which whole tables went */
 	struct fold work;
 	struct group *group;
@@ -113,8 +114,8 @@ tide_err shard__clear_store(struct kv *kv);
 /* --- read.c --- */
 
 /** shard_scan_open over a snapshot of the store; NULL: as it is now. */
-tide_err shard__scan_open(struct shard *shard, struct kv_snapshot *snapshot, const struct shard_scan_range *range,
-    struct shard_scan **out);
+tide_err shard__scan_open(struct shard *shard, struct kv_snapshot *snapshot,
+    const struct shard_scan_range *range, struct shard_scan **out);
 
 /* --- told.c --- */
 

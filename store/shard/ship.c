@@ -17,9 +17,9 @@ struct ship {
 	struct ship_table *tables;
 	uint64_t *ids;
 	uint32_t n;
-	struct mark upto;  /* complete to here, so far */
-	uint64_t passed;   /* the journal's sequence that the reader has passed */
-	uint64_t opened;   /* the journal's last sequence when the tables were looked at */
+	struct mark upto; /* complete to here, so far */
+	uint64_t passed; /* the journal's sequence that the reader has passed */
+	uint64_t opened; /* the journal's last sequence when the tables were looked at */
 	struct arena arena;
 };
 
@@ -105,7 +105,8 @@ ship_open(struct shard *shard, struct jid origin, const struct ship_table *table
 	for (; ship->n < n && rc == TIDE_OK; ship->n++) {
 		ship->tables[ship->n] = tables[ship->n];
 		ship->ids[ship->n] = tables[ship->n].table;
-		if ((rc = check_table(shard, origin, &tables[ship->n], from)) != TIDE_OK && floor_table != NULL)
+		if ((rc = check_table(shard, origin, &tables[ship->n], from)) != TIDE_OK &&
+		    floor_table != NULL)
 			*floor_table = tables[ship->n].table;
 	}
 	pthread_mutex_unlock(&shard->lock);
@@ -196,7 +197,8 @@ send_unit(struct ship *ship, struct unit *unit, struct buf *out, struct ship_bat
 	} else if (ship->own && unit->n_entries > 0) {
 		last = mark_of(&unit->entries[unit->n_entries - 1]);
 		rc = append_unit(ship, &unit->entries_seen, unit->entries, unit->n_entries, out, batch);
-	} else if (!ship->own && unit->kind == UNIT_REMOTE && jid_same(unit->origin, ship->origin) && unit->n_records > 0) {
+	} else if (!ship->own && unit->kind == UNIT_REMOTE && jid_same(unit->origin, ship->origin) &&
+		   unit->n_records > 0) {
 		last = mark_of(&unit->records[unit->n_records - 1]);
 		rc = append_unit(ship, &unit->seen, unit->records, unit->n_records, out, batch);
 	}

@@ -5,7 +5,7 @@
 #include "store/shard/shard_priv.h"
 
 #define RECORD_OVERHEAD 48 /* about what a record's msgpack form takes beside key and image */
-#define ITEMS_MAX 4096     /* records in one piece */
+#define ITEMS_MAX 4096 /* records in one piece */
 
 struct snapshot {
 	struct shard *shard;
@@ -77,19 +77,21 @@ snapshot_info(const struct snapshot *snapshot)
 }
 
 static tide_err
-add_record(struct arena *arena, struct record *record, uint64_t table, struct bytes key, const struct stored *stored)
+add_record(
+    struct arena *arena, struct record *record, uint64_t table, struct bytes key, const struct stored *stored)
 {
 	record->version = stored->version;
 	record->table = table;
 	record->tombstone = stored->tombstone;
 	record->key = arena_copy(arena, key);
 	record->image = stored->tombstone ? BYTES_NONE : arena_copy(arena, stored->image);
-	return record->key.at == NULL || (!stored->tombstone && record->image.at == NULL) ? TIDE_NOMEM : TIDE_OK;
+	return record->key.at == NULL || (!stored->tombstone && record->image.at == NULL) ? TIDE_NOMEM
+											  : TIDE_OK;
 }
 
 static tide_err
-read_piece(struct snapshot *snapshot, struct shard_scan *scan, struct bytes after, size_t bytes_max, struct arena *arena,
-    struct unit *unit, bool *done)
+read_piece(struct snapshot *snapshot, struct shard_scan *scan, struct bytes after, size_t bytes_max,
+    struct arena *arena, struct unit *unit, bool *done)
 {
 	struct stored stored;
 	struct bytes key;
@@ -112,8 +114,8 @@ read_piece(struct snapshot *snapshot, struct shard_scan *scan, struct bytes afte
 }
 
 tide_err
-snapshot_read(struct snapshot *snapshot, struct bytes after, size_t bytes_max, struct buf *wire_unit, struct buf *cursor,
-    bool *done)
+snapshot_read(struct snapshot *snapshot, struct bytes after, size_t bytes_max, struct buf *wire_unit,
+    struct buf *cursor, bool *done)
 {
 	struct shard_scan_range range = {.table = snapshot->table, .from = after, .tombstones = true};
 	struct unit unit = {.kind = UNIT_SNAPSHOT, .first_seq = 1};

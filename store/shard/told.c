@@ -33,7 +33,8 @@ shard__told_fini(struct shard *shard)
 
 /* Has this member applied the version, or promised never to send anything older? */
 static bool
-member_is_past(const struct shard *shard, const struct member_fold *member, uint64_t table, struct version version)
+member_is_past(
+    const struct shard *shard, const struct member_fold *member, uint64_t table, struct version version)
 {
 	const struct told *told =
 	    shard__told(shard, jid_make(member->region, member->incarnation, jid_shard(shard->work.id)));
@@ -81,20 +82,25 @@ may_go(const struct shard *shard, uint64_t table, struct bytes key, const struct
 {
 	if (stored->tombstone)
 		return table != TABLE_CONFLICTS && tombstone_may_go(shard, table, stored->version);
-	return table == TABLE_CONFLICTS &&
-	    conflict_expiry_ms(key, shard->options.conflict_retention_ms) < shard_wall_ms((struct shard *)shard);
+	return table == TABLE_CONFLICTS && conflict_expiry_ms(key, shard->options.conflict_retention_ms) <
+					       shard_wall_ms((struct shard *)shard);
 }
 
 static tide_err
 collect_one(struct group *group, uint64_t table, struct bytes key, const struct stored *stored)
 {
-	struct note note = {.kind = NOTE_COLLECT, .table = table, .flag = !stored->tombstone,
-	    .number = stored_bytes(stored), .clock = stored->version.clock, .origin = stored->version.origin};
+	struct note note = {.kind = NOTE_COLLECT,
+	    .table = table,
+	    .flag = !stored->tombstone,
+	    .number = stored_bytes(stored),
+	    .clock = stored->version.clock,
+	    .origin = stored->version.origin};
 	struct pending *pending;
 	tide_err rc = group__pending(group, table, key, &pending);
 
 	/* The walk reads the store; the group may have written the key since. */
-	if (rc != TIDE_OK || !pending->exists || version_compare(pending->stored.version, stored->version) != 0)
+	if (rc != TIDE_OK || !pending->exists ||
+	    version_compare(pending->stored.version, stored->version) != 0)
 		return rc;
 	note.key = pending->key;
 	if ((rc = group__note(group, &note)) != TIDE_OK)

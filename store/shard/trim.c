@@ -13,7 +13,8 @@ everybody_told(const struct shard *shard)
 		const struct member_fold *member = &shard->work.members[i];
 		struct jid journal = jid_make(member->region, member->incarnation, jid_shard(shard->work.id));
 
-		if (member->region != jid_region(shard->work.id) && !member->lost && shard__told(shard, journal) == NULL)
+		if (member->region != jid_region(shard->work.id) && !member->lost &&
+		    shard__told(shard, journal) == NULL)
 			return false;
 	}
 	return true;
@@ -42,7 +43,8 @@ least_held(const struct shard *shard, uint64_t table, struct jid origin)
 			if (told->table != table || told->state == REPLICA_ABSENT)
 				continue;
 			/* A replica that loads may start over from nothing but needs no record below its snapshot: 0 is safe. */
-			mark = told->state == REPLICA_CREATING ? (struct mark){0} : vector_get(&told->vector, origin);
+			mark = told->state == REPLICA_CREATING ? (struct mark){0}
+							       : vector_get(&told->vector, origin);
 			if (mark.seq < least.seq)
 				least = mark;
 		}
@@ -61,8 +63,9 @@ consider(struct group *group, struct table_fold *table, const struct vector_entr
 	if (least.seq > held->mark.seq)
 		least = held->mark;
 	if (least.seq < held->mark.seq) {
-		need = jid_same(held->origin, shard->work.id) ? least.seq + 1 :
-								journal_seek_origin(shard->journal, held->origin, least.seq);
+		need = jid_same(held->origin, shard->work.id)
+			   ? least.seq + 1
+			   : journal_seek_origin(shard->journal, held->origin, least.seq);
 		if (need < *below)
 			*below = need;
 	}

@@ -19,8 +19,11 @@ copy_boot(struct arena *arena, const struct boot *from, struct boot_view *to)
 {
 	tide_err rc;
 
-	*to = (struct boot_view){.under_way = from->under_way, .source = from->source, .snapshot = from->snapshot,
-	    .items_loaded = from->loaded, .items_expected = from->expected};
+	*to = (struct boot_view){.under_way = from->under_way,
+	    .source = from->source,
+	    .snapshot = from->snapshot,
+	    .items_loaded = from->loaded,
+	    .items_expected = from->expected};
 	if (!from->under_way)
 		return TIDE_OK;
 	to->cursor = arena_copy(arena, buf_bytes(&from->cursor));
@@ -36,8 +39,12 @@ copy_table(struct arena *arena, const struct fold *fold, const struct table_fold
 {
 	tide_err rc;
 
-	*to = (struct table_view){.id = from->id, .state = from->state, .shared = from->shared, .items = from->items,
-	    .bytes = from->bytes, .fingerprint = from->fingerprint};
+	*to = (struct table_view){.id = from->id,
+	    .state = from->state,
+	    .shared = from->shared,
+	    .items = from->items,
+	    .bytes = from->bytes,
+	    .fingerprint = from->fingerprint};
 	if ((rc = copy_vector(arena, &from->vector, &to->vector)) != TIDE_OK ||
 	    (rc = copy_vector(arena, from->state == REPLICA_CATCHUP ? &from->position : &fold->position,
 		 &to->position)) != TIDE_OK)
@@ -56,8 +63,8 @@ copy_members(struct arena *arena, const struct shard *shard, struct shard_view *
 	for (; out->n_members < live->n_members; out->n_members++) {
 		const struct member_fold *from = &live->members[out->n_members];
 
-		out->members[out->n_members] = (struct member_view){from->region, from->incarnation, from->nonce,
-		    shard->counted[from->region], from->lost};
+		out->members[out->n_members] = (struct member_view){
+		    from->region, from->incarnation, from->nonce, shard->counted[from->region], from->lost};
 	}
 	return TIDE_OK;
 }
@@ -68,15 +75,21 @@ copy_fold(struct shard *shard, struct arena *arena, struct shard_view *out)
 	const struct fold *live = &shard->live;
 	tide_err rc;
 
-	*out = (struct shard_view){.id = live->id, .nonce = shard->nonce, .last_seq = live->last_seq, .clock = live->clock,
-	    .own_clock = live->own_clock, .conflicts = live->conflicts, .applied = shard->applied};
+	*out = (struct shard_view){.id = live->id,
+	    .nonce = shard->nonce,
+	    .last_seq = live->last_seq,
+	    .clock = live->clock,
+	    .own_clock = live->own_clock,
+	    .conflicts = live->conflicts,
+	    .applied = shard->applied};
 	out->tables = arena_alloc(arena, (live->n_tables + 1) * sizeof *out->tables);
 	if (out->tables == NULL)
 		return TIDE_NOMEM;
 	if ((rc = copy_vector(arena, &live->position, &out->position)) != TIDE_OK)
 		return rc;
 	for (; out->n_tables < live->n_tables; out->n_tables++)
-		if ((rc = copy_table(arena, live, live->tables[out->n_tables], &out->tables[out->n_tables])) != TIDE_OK)
+		if ((rc = copy_table(
+			 arena, live, live->tables[out->n_tables], &out->tables[out->n_tables])) != TIDE_OK)
 			return rc;
 	return copy_members(arena, shard, out);
 }

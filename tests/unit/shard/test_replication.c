@@ -167,7 +167,7 @@ a_new_replica_loads_resumes_and_becomes_readable(void **state)
 		snprintf(key, sizeof key, "k%d", i);
 		put(&world, 1 + (unsigned)i % 2, key, "old");
 	}
-	delete(&world, 1, "k0");
+	delete (&world, 1, "k0");
 	pull(&world, 2, 1, 1);
 	pull(&world, 1, 2, 2);
 	set_state(&world, 3, USER_TABLE, REPLICA_CREATING);
@@ -203,7 +203,7 @@ tombstones_go_when_everybody_is_past_them(void **state)
 	world_table(&world, USER_TABLE);
 	put(&world, 1, "k", "1");
 	settle(&world);
-	delete(&world, 1, "k");
+	delete (&world, 1, "k");
 	pull(&world, 2, 1, 1);
 	assert_int_equal(count_items(&world, 1, USER_TABLE, true), 1);
 	for (int i = 0; i < 10; i++) {
@@ -242,7 +242,8 @@ segments_go_when_everybody_has_them(void **state)
 	for (int round = 0; round < 2; round++) {
 		for (int i = 0; i < 2000; i++) {
 			snprintf(key, sizeof key, "k%d", i);
-			put(&world, 1, key, "a value that fills segments, so that some are sealed and may go");
+			put(&world, 1, key,
+			    "a value that fills segments, so that some are sealed and may go");
 		}
 		assert_int_equal(shard_checkpoint(world.shard[1], &error), TIDE_OK);
 	}
@@ -253,7 +254,8 @@ segments_go_when_everybody_has_them(void **state)
 		assert_int_equal(group_trim(group, 1000, &below), TIDE_OK);
 		assert_int_equal(group_commit(group, &error), TIDE_OK);
 		if (round == 0) {
-			assert_int_equal(journal_first_seq(shard_journal(world.shard[1])), 1); /* nobody has told yet */
+			assert_int_equal(
+			    journal_first_seq(shard_journal(world.shard[1])), 1); /* nobody has told yet */
 			settle(&world);
 		}
 	}
@@ -322,14 +324,15 @@ random_world(unsigned seed)
 	for (unsigned r = 1; r <= 3; r++)
 		world.skew_ms[r] = rand() % 100 - 50;
 	for (int step = 0; step < 150; step++) {
-		unsigned r = 1 + (unsigned)rand() % 3, q = 1 + (unsigned)rand() % 3, o = 1 + (unsigned)rand() % 3;
+		unsigned r = 1 + (unsigned)rand() % 3, q = 1 + (unsigned)rand() % 3,
+			 o = 1 + (unsigned)rand() % 3;
 
 		snprintf(key, sizeof key, "k%d", rand() % 5);
 		snprintf(value, sizeof value, "%u.%d", r, step);
 		world.now_ms += (uint64_t)rand() % 5;
 		switch (rand() % 8) {
 		case 0:
-			delete(&world, r, key);
+			delete (&world, r, key);
 			break;
 		case 1:
 			if (rand() % 10 == 0) {

@@ -20,7 +20,7 @@ what_was_written_is_there_after_a_restart(void **state)
 	put(&world, 1, "a", "1");
 	put(&world, 1, "b", "2");
 	put(&world, 1, "a", "3");
-	delete(&world, 1, "b");
+	delete (&world, 1, "b");
 	assert_int_equal(shard_table_view(world.shard[1], &arena, USER_TABLE, &before), TIDE_OK);
 	assert_int_equal(before.items, 1);
 	region_stop(&world, 1, false);
@@ -49,7 +49,7 @@ a_lost_store_is_made_again_from_the_journal(void **state)
 		snprintf(key, sizeof key, "k%d", i % 100);
 		put(&world, 1, key, "value");
 		if (i % 7 == 0)
-			delete(&world, 1, key);
+			delete (&world, 1, key);
 	}
 	region_stop(&world, 1, false);
 	snprintf(command, sizeof command, "rm -rf %s/1/store %s/1/checkpoint-*", world.dir, world.dir);
@@ -67,7 +67,8 @@ damage_store_log(struct world *world, unsigned kind)
 	    "truncate -s $(($(stat -c %s \"$f\")/2)) \"$f\"",
 	    "truncate -s 0 \"$f\"",
 	    "n=$(stat -c %s \"$f\"); truncate -s $((n/3)) \"$f\"; truncate -s $n \"$f\"",
-	    ("n=$(stat -c %s \"$f\"); for at in 1 3 5; do dd if=/dev/zero of=\"$f\" bs=1 seek=$((n*at/8)) count=$((n/16)) "
+	    ("n=$(stat -c %s \"$f\"); for at in 1 3 5; do dd if=/dev/zero of=\"$f\" bs=1 seek=$((n*at/8)) "
+	     "count=$((n/16)) "
 	     "conv=notrunc 2>/dev/null; done"),
 	};
 
@@ -94,7 +95,7 @@ a_power_cut_in_the_store_is_mended_from_the_journal(void **state)
 			snprintf(key, sizeof key, "k%d", i % 90);
 			put(&world, 1, key, "a value that takes some room in the log");
 			if (i % 11 == 0)
-				delete(&world, 1, key);
+				delete (&world, 1, key);
 			if (i == 150)
 				assert_int_equal(shard_checkpoint(world.shard[1], &error), TIDE_OK);
 		}
@@ -149,7 +150,8 @@ operations_of_one_group_see_each_other(void **state)
 	key_encode(&partition, NULL, &key);
 	group = group_open(world.shard[1]);
 	assert_int_equal(group_get(group, USER_TABLE, buf_bytes(&key), &seen), TIDE_NOTFOUND);
-	assert_int_equal(group_put(group, USER_TABLE, buf_bytes(&key), BYTES_LITERAL("\x80"), false), TIDE_OK);
+	assert_int_equal(
+	    group_put(group, USER_TABLE, buf_bytes(&key), BYTES_LITERAL("\x80"), false), TIDE_OK);
 	assert_int_equal(group_get(group, USER_TABLE, buf_bytes(&key), &seen), TIDE_OK);
 	assert_int_equal(group_delete(group, USER_TABLE, buf_bytes(&key), false), TIDE_OK);
 	assert_int_equal(group_get(group, USER_TABLE, buf_bytes(&key), &seen), TIDE_NOTFOUND);
@@ -212,7 +214,8 @@ an_abandoned_group_leaves_no_trace(void **state)
 	before = shard_last_seq(world.shard[1]);
 	key_encode(&partition, NULL, &key);
 	group = group_open(world.shard[1]);
-	assert_int_equal(group_put(group, USER_TABLE, buf_bytes(&key), BYTES_LITERAL("\x80"), false), TIDE_OK);
+	assert_int_equal(
+	    group_put(group, USER_TABLE, buf_bytes(&key), BYTES_LITERAL("\x80"), false), TIDE_OK);
 	group_abandon(group);
 	assert_int_equal(shard_last_seq(world.shard[1]), before);
 	put(&world, 1, "other", "1");

@@ -30,9 +30,15 @@ options_of(struct world *world, unsigned region, char dir[128], struct shard_opt
 	snprintf(dir, 128, "%s/%u", world->dir, region);
 	clocks[region].world = world;
 	clocks[region].region = region;
-	*options = (struct shard_options){.dir = dir, .kv_plugin = world->kv, .journal_plugin = "segments",
-	    .region = (uint8_t)region, .segment_bytes = 64 << 10, .skew_ms_max = 500, .wall_ms = wall_ms,
-	    .wall_arg = &clocks[region], .create = true};
+	*options = (struct shard_options){.dir = dir,
+	    .kv_plugin = world->kv,
+	    .journal_plugin = "segments",
+	    .region = (uint8_t)region,
+	    .segment_bytes = 64 << 10,
+	    .skew_ms_max = 500,
+	    .wall_ms = wall_ms,
+	    .wall_arg = &clocks[region],
+	    .create = true};
 }
 
 void
@@ -87,7 +93,9 @@ world_open(struct world *world, unsigned regions, const char *kv)
 		for (unsigned q = 1; q <= regions; q++) {
 			struct group *group = group_open(world->shard[r]);
 
-			assert_int_equal(group_note_member(group, (uint8_t)q, 1, shard_nonce(world->shard[q]), false), TIDE_OK);
+			assert_int_equal(
+			    group_note_member(group, (uint8_t)q, 1, shard_nonce(world->shard[q]), false),
+			    TIDE_OK);
 			assert_int_equal(group_commit(group, NULL), TIDE_OK);
 		}
 }
@@ -188,8 +196,7 @@ put(struct world *world, unsigned region, const char *key, const char *value)
 	put_in(world, region, USER_TABLE, key, value);
 }
 
-void
-delete(struct world *world, unsigned region, const char *key_text)
+void delete (struct world *world, unsigned region, const char *key_text)
 {
 	struct group *group = group_open(world->shard[region]);
 
@@ -233,7 +240,8 @@ get_from(struct shard *shard, uint64_t table, const char *key_text)
 
 /* The tables that a puller asks for, with its vectors, and the least position among them. */
 static uint32_t
-asked(const struct shard_view *view, struct jid origin, struct ship_table *tables, uint64_t *ids, uint64_t *from)
+asked(const struct shard_view *view, struct jid origin, struct ship_table *tables, uint64_t *ids,
+    uint64_t *from)
 {
 	uint32_t n = 0;
 
@@ -253,8 +261,8 @@ asked(const struct shard_view *view, struct jid origin, struct ship_table *table
 }
 
 static tide_err
-apply_batch(struct world *world, unsigned to, unsigned from, struct jid origin, struct buf *units, const uint64_t *ids,
-    uint32_t n, const struct ship_batch *batch)
+apply_batch(struct world *world, unsigned to, unsigned from, struct jid origin, struct buf *units,
+    const uint64_t *ids, uint32_t n, const struct ship_batch *batch)
 {
 	struct group *group = group_open(world->shard[to]);
 	struct tide_error error = {0};
@@ -263,8 +271,10 @@ apply_batch(struct world *world, unsigned to, unsigned from, struct jid origin, 
 	bool changed;
 
 	for (size_t at = 0; at < units->n && rc == TIDE_OK; at += 4 + bytes_u32(units->at + at))
-		rc = group_apply(group, bytes_of(units->at + at + 4, bytes_u32(units->at + at)), (uint8_t)from, &stop, &error);
-	if (rc == TIDE_OK && (rc = group_progress(group, origin, ids, n, batch->upto)) == TIDE_OK && batch->tells)
+		rc = group_apply(group, bytes_of(units->at + at + 4, bytes_u32(units->at + at)),
+		    (uint8_t)from, &stop, &error);
+	if (rc == TIDE_OK && (rc = group_progress(group, origin, ids, n, batch->upto)) == TIDE_OK &&
+	    batch->tells)
 		rc = group_told(group, origin, batch->promise, batch->told, batch->n_told);
 	if (rc == TIDE_OK)
 		rc = group_align(group, &changed);
@@ -385,11 +395,17 @@ assert_converged(struct world *world, uint64_t table)
 }
 
 bool
-load_step(struct world *world, unsigned to, struct snapshot *snapshot, unsigned from, uint64_t table, uint64_t id)
+load_step(
+    struct world *world, unsigned to, struct snapshot *snapshot, unsigned from, uint64_t table, uint64_t id)
 {
 	const struct snapshot_info *info = snapshot_info(snapshot);
-	struct load_piece piece = {.table = table, .source = (uint8_t)from, .snapshot = id, .vector = info->vector,
-	    .position = info->position, .clock = info->clock, .items_expected = info->items};
+	struct load_piece piece = {.table = table,
+	    .source = (uint8_t)from,
+	    .snapshot = id,
+	    .vector = info->vector,
+	    .position = info->position,
+	    .clock = info->clock,
+	    .items_expected = info->items};
 	struct buf unit = {0}, cursor = {0};
 	struct tide_error error = {0};
 	struct table_view view;

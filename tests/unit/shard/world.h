@@ -35,12 +35,12 @@ void world_table(struct world *world, uint64_t table);
 
 void region_start(struct world *world, unsigned region);
 void region_stop(struct world *world, unsigned region, bool checkpoint);
-void region_wipe(struct world *world, unsigned region);  /* a lost disk; after region_stop */
+void region_wipe(struct world *world, unsigned region); /* a lost disk; after region_stop */
 void region_check(struct world *world, unsigned region); /* offline, after region_stop */
 
 void put(struct world *world, unsigned region, const char *key, const char *value);
 void put_in(struct world *world, unsigned region, uint64_t table, const char *key, const char *value);
-void delete(struct world *world, unsigned region, const char *key);
+void delete (struct world *world, unsigned region, const char *key);
 void text_key(const char *text, struct buf *key); /* appends the item key */
 tide_err group_put_text(struct group *group, uint64_t table, const char *key, const char *value);
 tide_err group_delete_text(struct group *group, uint64_t table, const char *key);
@@ -51,7 +51,8 @@ const char *get_from(struct shard *shard, uint64_t table, const char *key);
 
 /* `to` pulls `origin`'s journal from `from` and applies it; what the last apply said. */
 tide_err pull(struct world *world, unsigned to, unsigned from, unsigned origin);
-tide_err pull_journal(struct world *world, unsigned to, unsigned from, struct jid origin); /* also of a former life */
+tide_err pull_journal(
+    struct world *world, unsigned to, unsigned from, struct jid origin); /* also of a former life */
 
 /* Everybody pulls from everybody until nothing moves. */
 void settle(struct world *world);
@@ -61,7 +62,8 @@ void assert_converged(struct world *world, uint64_t table);
 unsigned count_items(struct world *world, unsigned region, uint64_t table, bool tombstones);
 
 /* One step of a bootstrap of `table` in `to` from `from`; true when it is loaded. */
-bool load_step(struct world *world, unsigned to, struct snapshot *snapshot, unsigned from, uint64_t table, uint64_t id);
+bool load_step(
+    struct world *world, unsigned to, struct snapshot *snapshot, unsigned from, uint64_t table, uint64_t id);
 void set_state(struct world *world, unsigned region, uint64_t table, enum replica_state state);
 
 #endif
