@@ -106,7 +106,9 @@ void
 answer_error(struct answer *answer, tide_err code, uint64_t table, const char *text)
 {
 	struct wire_message message = {.type = WIRE_ERROR,
-	    .error = {.code = code, .table = table, .message = bytes_of_string(text != NULL ? text : tide_err_text(code))}};
+	    .error = {.code = code,
+		.table = table,
+		.message = bytes_of_string(text != NULL ? text : tide_err_text(code))}};
 
 	answer_send(answer, &message);
 }
@@ -238,8 +240,8 @@ answer_cb(void *arg)
 		return;
 	}
 	answer->in = nng_aio_get_msg(answer->aio);
-	if (wire_decode(&answer->arena, bytes_of(nng_msg_body(answer->in), nng_msg_len(answer->in)), &answer->message,
-		&error) != TIDE_OK)
+	if (wire_decode(&answer->arena, bytes_of(nng_msg_body(answer->in), nng_msg_len(answer->in)),
+		&answer->message, &error) != TIDE_OK)
 		answer_error(answer, error.code, 0, error.message);
 	else
 		dispatch(answer);
@@ -372,7 +374,8 @@ listen_at(struct endpoint *endpoint, const char *address, struct tide_error *err
 		failed = nng_listener_start(listener, 0);
 	}
 	if (failed != 0)
-		return tide_fail(error, TIDE_IO, "replication.endpoint: cannot listen at %s: %s", address, nng_strerror(failed));
+		return tide_fail(error, TIDE_IO, "replication.endpoint: cannot listen at %s: %s", address,
+		    nng_strerror(failed));
 	return TIDE_OK;
 }
 
@@ -394,7 +397,8 @@ endpoint_start(struct endpoint *endpoint, struct tide_error *error)
 	const char *address = endpoint->region->config.replication.endpoint;
 	tide_err rc;
 
-	if ((rc = listen_at(endpoint, address, error)) != TIDE_OK || (rc = start_threads(endpoint, error)) != TIDE_OK)
+	if ((rc = listen_at(endpoint, address, error)) != TIDE_OK ||
+	    (rc = start_threads(endpoint, error)) != TIDE_OK)
 		return rc;
 	for (; endpoint->n_answers < ANSWERS; endpoint->n_answers++) {
 		struct answer *answer = &endpoint->answers[endpoint->n_answers];

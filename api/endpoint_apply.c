@@ -12,23 +12,25 @@
 #include "api/endpoint_priv.h"
 #include "base/log.h"
 
-#define HELD_MS 30 /* then the replicator hears of it, and may have to fetch what is missing from somebody else */
+#define HELD_MS                                                                                              \
+	30 /* then the replicator hears of it, and may have to fetch what is missing from somebody else */
 
 /* An operation on the committer's queue. */
 struct operation_up {
 	struct commit_op op;
 	struct endpoint *endpoint;
-	struct answer *answer;         /* NULL: a nudge, which nobody waits for */
+	struct answer *answer; /* NULL: a nudge, which nobody waits for */
 	struct stream *stream;
-	uint64_t instance, number;     /* of the stream when it was queued */
-	struct wire_applied outcome;   /* APPLY */
+	uint64_t instance, number; /* of the stream when it was queued */
+	struct wire_applied outcome; /* APPLY */
 	char message[256];
 	/* --- committer thread --- */
-	struct bytes left, applied;    /* units still to apply; the last one that was */
+	struct bytes left, applied; /* units still to apply; the last one that was */
 	bool ran, begun;
-	uint64_t held_since;           /* 0: not held */
-	struct operation_up *next;     /* in its stream's pending ones, then among the finished ones */
-	struct operation_up *finished; /* of what this operation's run has finished: answered when its group is on disk */
+	uint64_t held_since; /* 0: not held */
+	struct operation_up *next; /* in its stream's pending ones, then among the finished ones */
+	struct operation_up
+	    *finished; /* of what this operation's run has finished: answered when its group is on disk */
 };
 
 static struct operation_up *
@@ -71,7 +73,8 @@ static void
 send_applied(struct answer *answer, uint64_t index, tide_err result, const char *text)
 {
 	struct wire_message reply = {.type = WIRE_APPLIED,
-	    .applied = {.index = index, .result = result, .message = bytes_of_string(text != NULL ? text : "")}};
+	    .applied = {
+		.index = index, .result = result, .message = bytes_of_string(text != NULL ? text : "")}};
 
 	answer_send(answer, &reply);
 }
@@ -90,8 +93,8 @@ send_applied_all(struct answer_queue *queue, tide_err result, const char *text)
  * other's past would stand still for ever if only whole batches counted.
  */
 static tide_err
-progress_before(struct group *group, const struct wire_apply *apply, struct bytes held, struct bytes last_applied,
-    struct tide_error *error)
+progress_before(struct group *group, const struct wire_apply *apply, struct bytes held,
+    struct bytes last_applied, struct tide_error *error)
 {
 	struct unit unit;
 	struct arena arena;
@@ -99,9 +102,11 @@ progress_before(struct group *group, const struct wire_apply *apply, struct byte
 	tide_err rc = TIDE_OK;
 
 	arena_init(&arena, 0);
-	if (last_applied.n > 0 && (rc = unit_decode(&arena, last_applied, &unit, error)) == TIDE_OK && unit.n_records > 0)
+	if (last_applied.n > 0 && (rc = unit_decode(&arena, last_applied, &unit, error)) == TIDE_OK &&
+	    unit.n_records > 0)
 		next.clock = unit.records[unit.n_records - 1].version.clock;
-	if (rc == TIDE_OK && (rc = unit_decode(&arena, held, &unit, error)) == TIDE_OK && unit.n_records > 0) {
+	if (rc == TIDE_OK && (rc = unit_decode(&arena, held, &unit, error)) == TIDE_OK &&
+	    unit.n_records > 0) {
 		next.seq = unit.records[0].origin_seq;
 		rc = group_progress_before(group, apply->origin, apply->tables, apply->n_tables, next);
 	}
@@ -110,7 +115,8 @@ progress_before(struct group *group, const struct wire_apply *apply, struct byte
 }
 
 static tide_err
-apply_units(struct operation_up *up, struct group *group, const struct wire_apply *apply, struct tide_error *error)
+apply_units(
+    struct operation_up *up, struct group *group, const struct wire_apply *apply, struct tide_error *error)
 {
 	struct apply_stop stop;
 	tide_err rc = TIDE_OK;
@@ -125,7 +131,8 @@ apply_units(struct operation_up *up, struct group *group, const struct wire_appl
 		if ((rc = group_apply(group, unit, apply->via, &stop, error)) != TIDE_OK) {
 			up->outcome.table = stop.table;
 			up->outcome.held_for = stop.origin;
-			if (rc == TIDE_HELD && (rc = progress_before(group, apply, unit, up->applied, error)) == TIDE_OK)
+			if (rc == TIDE_HELD &&
+			    (rc = progress_before(group, apply, unit, up->applied, error)) == TIDE_OK)
 				rc = TIDE_HELD;
 			return rc;
 		}
@@ -139,13 +146,14 @@ static tide_err
 apply_told(struct group *group, const struct answer *answer)
 {
 	const struct wire_apply *apply = &answer->message.apply;
-	struct told_table *told = arena_calloc((struct arena *)&answer->arena, (apply->records.n_told + 1) * sizeof *told);
+	struct told_table *told =
+	    arena_calloc((struct arena *)&answer->arena, (apply->records.n_told + 1) * sizeof *told);
 
 	if (told == NULL)
 		return TIDE_NOMEM;
 	for (uint32_t i = 0; i < apply->records.n_told; i++)
-		told[i] = (struct told_table){apply->records.told[i].table, (enum replica_state)apply->records.told[i].state,
-		    apply->records.told[i].vector};
+		told[i] = (struct told_table){apply->records.told[i].table,
+		    (enum replica_state)apply->records.told[i].state, apply->records.told[i].vector};
 	return group_told(group, apply->origin, apply->records.promise, told, apply->records.n_told);
 }
 
@@ -166,7 +174,8 @@ apply_batch(struct operation_up *up, struct group *group, struct tide_error *err
 	up->begun = true;
 	if ((rc = apply_units(up, group, apply, error)) != TIDE_OK)
 		return rc;
-	if ((rc = group_progress(group, apply->origin, apply->tables, apply->n_tables, records->upto)) != TIDE_OK)
+	if ((rc = group_progress(group, apply->origin, apply->tables, apply->n_tables, records->upto)) !=
+	    TIDE_OK)
 		return tide_fail(error, rc, NULL);
 	if (records->tells && (rc = apply_told(group, up->answer)) != TIDE_OK)
 		return tide_fail(error, rc, NULL);
@@ -240,7 +249,8 @@ advance(struct operation_up *carrier, struct stream *stream, struct group *group
 		return false;
 	}
 	rc = apply_batch(up, group, &error);
-	moved = rc == TIDE_OK || (begun ? up->left.n < left : up->left.n < up->answer->message.apply.records.units.n);
+	moved = rc == TIDE_OK ||
+		(begun ? up->left.n < left : up->left.n < up->answer->message.apply.records.units.n);
 	if (rc != TIDE_HELD) {
 		conclude(carrier, stream, rc, error.message);
 		return moved;
@@ -249,8 +259,8 @@ advance(struct operation_up *carrier, struct stream *stream, struct group *group
 		up->held_since = now;
 	if (jid_same(up->outcome.held_for, JID_NONE))
 		conclude(carrier, stream, TIDE_HELD, "its clock is too far ahead");
-	else if (jid_same(up->outcome.held_for, up->answer->message.apply.origin) || now - up->held_since > HELD_MS ||
-	    atomic_load(&up->endpoint->stopping))
+	else if (jid_same(up->outcome.held_for, up->answer->message.apply.origin) ||
+		 now - up->held_since > HELD_MS || atomic_load(&up->endpoint->stopping))
 		conclude(carrier, stream, TIDE_HELD, "it waits for another journal");
 	return moved;
 }
@@ -356,7 +366,8 @@ apply__nudge(struct endpoint *endpoint)
 {
 	struct operation_up *up;
 
-	if (atomic_load(&endpoint->n_pending) == 0 || (up = operation_new(endpoint, NULL, apply_run, apply_done)) == NULL)
+	if (atomic_load(&endpoint->n_pending) == 0 ||
+	    (up = operation_new(endpoint, NULL, apply_run, apply_done)) == NULL)
 		return;
 	if (submit(up) != TIDE_OK)
 		free(up);
@@ -375,7 +386,8 @@ find_stream(struct endpoint *endpoint, struct jid origin, uint64_t now)
 
 		if (stream->used && jid_same(stream->origin, origin))
 			return stream;
-		if (!stream->used || (stream->waiting.first == NULL && now - stream->used_at > SESSION_IDLE_MS))
+		if (!stream->used ||
+		    (stream->waiting.first == NULL && now - stream->used_at > SESSION_IDLE_MS))
 			unused = unused != NULL && !unused->used ? unused : stream;
 	}
 	if (unused != NULL)
@@ -483,10 +495,17 @@ load_run(struct commit_op *op, struct group *group, struct tide_error *error)
 {
 	struct operation_up *up = (struct operation_up *)op;
 	const struct wire_load *load = &up->answer->message.load;
-	struct load_piece piece = {.table = load->piece.table, .source = load->source, .snapshot = load->piece.snapshot,
-	    .after = load->piece.after, .cursor = load->piece.cursor, .wire_unit = load->piece.unit,
-	    .vector = load->piece.vector, .position = load->piece.position, .clock = load->piece.clock,
-	    .items_expected = load->piece.items_expected, .done = load->piece.done};
+	struct load_piece piece = {.table = load->piece.table,
+	    .source = load->source,
+	    .snapshot = load->piece.snapshot,
+	    .after = load->piece.after,
+	    .cursor = load->piece.cursor,
+	    .wire_unit = load->piece.unit,
+	    .vector = load->piece.vector,
+	    .position = load->piece.position,
+	    .clock = load->piece.clock,
+	    .items_expected = load->piece.items_expected,
+	    .done = load->piece.done};
 
 	return group_load(group, &piece, error);
 }
@@ -553,9 +572,11 @@ boot_run(struct commit_op *op, struct group *group, struct tide_error *error)
 		log_warn("REPL-NEEDS-BOOTSTRAP", "table=%016llx", (unsigned long long)ask->table);
 		return group_table_state(group, ask->table, REPLICA_CREATING);
 	}
-	log_err("REPL-NEEDS-BOOTSTRAP", "table=%016llx why=\"it fell behind what its peers keep, and holds data\"",
+	log_err("REPL-NEEDS-BOOTSTRAP",
+	    "table=%016llx why=\"it fell behind what its peers keep, and holds data\"",
 	    (unsigned long long)ask->table);
-	return tide_fail(error, TIDE_USAGE, "the replica fell behind what its peers keep; remove it and add it again");
+	return tide_fail(
+	    error, TIDE_USAGE, "the replica fell behind what its peers keep; remove it and add it again");
 }
 
 void

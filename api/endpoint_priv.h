@@ -20,13 +20,13 @@
 #include "replicator/wire.h"
 #include "store/shard/ship.h"
 
-#define ANSWERS 640           /* requests at a time; more wait in their sockets */
+#define ANSWERS 640 /* requests at a time; more wait in their sockets */
 #define WORKERS 4
-#define JOB_WORKERS 2         /* of them, at most so many do jobs that may block; the others ship */
+#define JOB_WORKERS 2 /* of them, at most so many do jobs that may block; the others ship */
 #define SESSIONS_MAX 128
 #define SNAPSHOTS_MAX 8
 #define STREAMS_MAX 256
-#define HOLD_MS 1000          /* a held request is answered after that, for nothing */
+#define HOLD_MS 1000 /* a held request is answered after that, for nothing */
 #define SESSION_IDLE_MS 60000
 #define SNAPSHOT_IDLE_MS 300000
 #define BATCH_BYTES_MIN 4096u
@@ -41,8 +41,8 @@ struct answer {
 	nng_msg *in;
 	struct arena arena;
 	struct wire_message message; /* borrows from `in` and the arena */
-	struct answer *next;         /* in the queue that it waits in */
-	uint64_t until;              /* held: answered then, for nothing */
+	struct answer *next; /* in the queue that it waits in */
+	uint64_t until; /* held: answered then, for nothing */
 };
 
 struct answer_queue {
@@ -55,8 +55,8 @@ struct session {
 	uint64_t instance;
 	struct jid origin;
 	struct ship *ship;
-	uint64_t index;              /* of the next batch */
-	struct mark base;            /* where the next batch sent begins: empty ones are not always sent */
+	uint64_t index; /* of the next batch */
+	struct mark base; /* where the next batch sent begins: empty ones are not always sent */
 	bool base_kept;
 	struct answer_queue held;
 	bool busy, queued, wake, urgent, closing;
@@ -77,7 +77,7 @@ struct operation_up;
 struct stream {
 	bool used;
 	struct jid origin;
-	uint64_t instance, former;   /* former: the replicator before; what is left of it comes too late */
+	uint64_t instance, former; /* former: the replicator before; what is left of it comes too late */
 	uint64_t number, next;
 	bool broken;
 	struct answer_queue waiting; /* came before an earlier one */
@@ -96,21 +96,21 @@ struct endpoint {
 	uint32_t n_workers;
 	bool ticking;
 	atomic_bool stopping;
-	atomic_uint under_way;       /* operations with the committer, pending ones too */
+	atomic_uint under_way; /* operations with the committer, pending ones too */
 	atomic_uint n_pending;
 	pthread_mutex_t lock;
 	pthread_cond_t work, tick;
 	/* --- under the lock --- */
 	struct answer_queue jobs, states;
-	uint32_t n_jobs;             /* being done */
+	uint32_t n_jobs; /* being done */
 	struct session *sessions[SESSIONS_MAX];
 	struct session *ready, **ready_last;
 	struct kept_snapshot snapshots[SNAPSHOTS_MAX];
 	struct stream streams[STREAMS_MAX];
-	uint64_t last_id;            /* of sessions and snapshots; never one of a former process */
+	uint64_t last_id; /* of sessions and snapshots; never one of a former process */
 	bool state_dirty;
 	uint64_t state_at;
-	struct buf links;            /* the last LINKS message */
+	struct buf links; /* the last LINKS message */
 	uint64_t links_at;
 };
 
@@ -128,35 +128,35 @@ void answer_error(struct answer *answer, tide_err code, uint64_t table, const ch
 void answer_error_all(struct answer_queue *queue, tide_err code, const char *text);
 
 /* endpoint_ship.c */
-void ship__open(struct answer *answer);                            /* worker */
-void ship__next(struct answer *answer);                            /* any */
-void ship__close(struct answer *answer);                           /* any */
+void ship__open(struct answer *answer); /* worker */
+void ship__next(struct answer *answer); /* any */
+void ship__close(struct answer *answer); /* any */
 void ship__serve(struct endpoint *endpoint, struct session *session); /* worker */
 void ship__observe(struct endpoint *endpoint, const struct unit *unit);
 void ship__tick(struct endpoint *endpoint, uint64_t now);
 void ship__stop(struct endpoint *endpoint);
 
 /* endpoint_snap.c */
-void snap__read(struct answer *answer);                            /* worker */
+void snap__read(struct answer *answer); /* worker */
 void snap__tick(struct endpoint *endpoint, uint64_t now);
 void snap__stop(struct endpoint *endpoint);
 
 /* endpoint_apply.c */
-void apply__take(struct answer *answer);                           /* any */
-void apply__load(struct answer *answer);                           /* any */
-void apply__boot(struct answer *answer);                           /* any */
-void apply__nudge(struct endpoint *endpoint);                      /* any: look at pending applies */
+void apply__take(struct answer *answer); /* any */
+void apply__load(struct answer *answer); /* any */
+void apply__boot(struct answer *answer); /* any */
+void apply__nudge(struct endpoint *endpoint); /* any: look at pending applies */
 
 /* endpoint_state.c */
-void state__ask(struct answer *answer);                            /* worker */
-void state__hello(struct answer *answer);                          /* worker */
-void state__member(struct answer *answer);                         /* worker */
-void state__lost(struct answer *answer);                           /* worker */
-void state__leave(struct answer *answer);                          /* worker */
+void state__ask(struct answer *answer); /* worker */
+void state__hello(struct answer *answer); /* worker */
+void state__member(struct answer *answer); /* worker */
+void state__lost(struct answer *answer); /* worker */
+void state__leave(struct answer *answer); /* worker */
 void state__tick(struct endpoint *endpoint, uint64_t now);
 
 /* endpoint_status.c */
-void status__links(struct answer *answer);                         /* any */
-void status__ask(struct answer *answer);                           /* worker */
+void status__links(struct answer *answer); /* any */
+void status__ask(struct answer *answer); /* worker */
 
 #endif

@@ -59,8 +59,8 @@ open_ship(struct answer *answer, struct session *session, uint64_t *floor_table)
 		return TIDE_NOMEM;
 	for (uint32_t i = 0; i < ask->n_tables; i++)
 		tables[i] = (struct ship_table){ask->tables[i].table, ask->tables[i].after};
-	return ship_open(answer->endpoint->region->shard, ask->origin, tables, ask->n_tables, ask->position, &session->ship,
-	    floor_table);
+	return ship_open(answer->endpoint->region->shard, ask->origin, tables, ask->n_tables, ask->position,
+	    &session->ship, floor_table);
 }
 
 /* Under the lock: a free place, where need be that of the session that was idle longest. */
@@ -94,7 +94,8 @@ ship__open(struct answer *answer)
 
 	if (rc != TIDE_OK) {
 		free(session);
-		answer_error(answer, rc, floor_table, rc == TIDE_FORKED ? "it stands further in this journal than it goes" : NULL);
+		answer_error(answer, rc, floor_table,
+		    rc == TIDE_FORKED ? "it stands further in this journal than it goes" : NULL);
 		return;
 	}
 	session->from = ask->from;
@@ -179,20 +180,22 @@ send_batch(struct session *session, struct answer *answer, struct served *served
 	records->units = buf_bytes(&served->units);
 	session->base_kept = false;
 	if (batch->tells && now - session->told_at >= TOLD_MS &&
-	    (records->told = arena_calloc(&served->arena, (batch->n_told + 1) * sizeof *records->told)) != NULL) {
+	    (records->told = arena_calloc(&served->arena, (batch->n_told + 1) * sizeof *records->told)) !=
+		NULL) {
 		session->told_at = now;
 		records->tells = true;
 		records->promise = batch->promise;
 		for (uint32_t i = 0; i < batch->n_told; i++)
-			records->told[records->n_told++] = (struct wire_told){batch->told[i].table,
-			    (uint8_t)batch->told[i].state, batch->told[i].vector};
+			records->told[records->n_told++] = (struct wire_told){
+			    batch->told[i].table, (uint8_t)batch->told[i].state, batch->told[i].vector};
 	}
 	answer_send(answer, &reply);
 }
 
 /* Answer the session's oldest request if there is something for it. False: there is not, it is held again. */
 static bool
-serve_one(struct endpoint *endpoint, struct session *session, struct answer *answer, bool urgent, tide_err *rc)
+serve_one(
+    struct endpoint *endpoint, struct session *session, struct answer *answer, bool urgent, tide_err *rc)
 {
 	struct served served = {0};
 	struct tide_error error = {.code = TIDE_OK};
@@ -207,9 +210,11 @@ serve_one(struct endpoint *endpoint, struct session *session, struct answer *ans
 	*rc = ship_next(session->ship, (size_t)bytes, &served.arena, &served.units, &served.batch, &error);
 	now = endpoint__now();
 	if (*rc != TIDE_OK) {
-		log_err("SHIP-FAILED", "origin=%08x peer=%u why=\"%s\"", session->origin.v, session->from, error.message);
+		log_err("SHIP-FAILED", "origin=%08x peer=%u why=\"%s\"", session->origin.v, session->from,
+		    error.message);
 		answer_error(answer, *rc, 0, error.message);
-	} else if (served.batch.n_records > 0 || !served.batch.at_end || urgent || session->index == 0 || now >= answer->until) {
+	} else if (served.batch.n_records > 0 || !served.batch.at_end || urgent || session->index == 0 ||
+		   now >= answer->until) {
 		/* The first answer comes at once: it tells how far all is complete, which a table that catches up waits for. */
 		send_batch(session, answer, &served, now);
 	} else {
@@ -288,7 +293,8 @@ ship__observe(struct endpoint *endpoint, const struct unit *unit)
 
 		if (session == NULL || session->held.first == NULL)
 			continue;
-		if ((own && jid_same(session->origin, id)) || (other && jid_same(session->origin, unit->origin)))
+		if ((own && jid_same(session->origin, id)) ||
+		    (other && jid_same(session->origin, unit->origin)))
 			make_ready(endpoint, session);
 	}
 	pthread_mutex_unlock(&endpoint->lock);

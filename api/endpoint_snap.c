@@ -46,7 +46,8 @@ open_snapshot(struct endpoint *endpoint, uint64_t table, struct kept_snapshot **
 		return tide_fail(error, rc, rc == TIDE_NOTFOUND ? "no readable replica of that table" : NULL);
 	pthread_mutex_lock(&endpoint->lock);
 	if ((kept = place(endpoint, &closed)) != NULL)
-		*kept = (struct kept_snapshot){.id = ++endpoint->last_id, .table = table, .snapshot = snapshot, .busy = true};
+		*kept = (struct kept_snapshot){
+		    .id = ++endpoint->last_id, .table = table, .snapshot = snapshot, .busy = true};
 	pthread_mutex_unlock(&endpoint->lock);
 	snapshot_close(closed);
 	if (kept == NULL) {
@@ -60,7 +61,8 @@ open_snapshot(struct endpoint *endpoint, uint64_t table, struct kept_snapshot **
 }
 
 static tide_err
-take(struct endpoint *endpoint, const struct wire_snap_read *ask, struct kept_snapshot **out, struct tide_error *error)
+take(struct endpoint *endpoint, const struct wire_snap_read *ask, struct kept_snapshot **out,
+    struct tide_error *error)
 {
 	struct kept_snapshot *kept;
 	tide_err rc = TIDE_OK;

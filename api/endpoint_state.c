@@ -23,13 +23,15 @@ signature_of(const struct wire_state *state)
 	for (uint32_t i = 0; i < state->n_tables; i++) {
 		const struct wire_table *table = &state->tables[i];
 
-		hash = mix(mix(hash, table->id), (uint64_t)table->state | (uint64_t)table->shared << 8 | (uint64_t)table->boot.under_way << 9);
+		hash = mix(mix(hash, table->id), (uint64_t)table->state | (uint64_t)table->shared << 8 |
+						     (uint64_t)table->boot.under_way << 9);
 	}
 	for (uint32_t i = 0; i < state->n_members; i++) {
 		const struct wire_member *member = &state->members[i];
 
-		hash = mix(mix(hash, member->nonce), (uint64_t)member->region | (uint64_t)member->incarnation << 8 |
-							 (uint64_t)member->counted << 24 | (uint64_t)member->lost << 25);
+		hash = mix(mix(hash, member->nonce),
+		    (uint64_t)member->region | (uint64_t)member->incarnation << 8 |
+			(uint64_t)member->counted << 24 | (uint64_t)member->lost << 25);
 	}
 	for (uint32_t i = 0; i < state->n_questions; i++) {
 		hash = mix(mix(hash, state->questions[i].table), state->questions[i].number);
@@ -51,12 +53,15 @@ add_tables(struct arena *arena, const struct shard_view *view, bool for_peers, s
 
 		if (from->state == REPLICA_ABSENT || (for_peers && !from->shared))
 			continue;
-		*to = (struct wire_table){.id = from->id, .state = (uint8_t)from->state, .shared = from->shared,
+		*to = (struct wire_table){.id = from->id,
+		    .state = (uint8_t)from->state,
+		    .shared = from->shared,
 		    .vector = from->vector};
 		if (!for_peers) {
 			to->position = from->position;
-			to->boot = (struct wire_boot){from->boot.under_way, from->boot.source, from->boot.snapshot,
-			    from->boot.cursor, from->boot.items_loaded, from->boot.items_expected};
+			to->boot =
+			    (struct wire_boot){from->boot.under_way, from->boot.source, from->boot.snapshot,
+				from->boot.cursor, from->boot.items_loaded, from->boot.items_expected};
 		}
 		out->n_tables++;
 	}
@@ -70,8 +75,9 @@ add_members(struct arena *arena, const struct shard_view *view, struct wire_stat
 	if (out->members == NULL)
 		return TIDE_NOMEM;
 	for (size_t i = 0; i < view->n_members; i++)
-		out->members[out->n_members++] = (struct wire_member){view->members[i].region, view->members[i].incarnation,
-		    view->members[i].nonce, view->members[i].counted, view->members[i].lost};
+		out->members[out->n_members++] =
+		    (struct wire_member){view->members[i].region, view->members[i].incarnation,
+			view->members[i].nonce, view->members[i].counted, view->members[i].lost};
 	return TIDE_OK;
 }
 
@@ -99,8 +105,8 @@ make_state(struct endpoint *endpoint, struct arena *arena, bool for_peers, struc
 	if (out->questions == NULL)
 		return TIDE_NOMEM;
 	for (uint32_t i = 0; i < n; i++)
-		out->questions[out->n_questions++] = (struct wire_question){questions[i].table, questions[i].number,
-		    bytes_of(questions[i].staying, questions[i].n_staying)};
+		out->questions[out->n_questions++] = (struct wire_question){questions[i].table,
+		    questions[i].number, bytes_of(questions[i].staying, questions[i].n_staying)};
 	if ((rc = add_tables(arena, &view, for_peers, out)) != TIDE_OK)
 		return rc;
 	if (!for_peers && (rc = add_members(arena, &view, out)) != TIDE_OK)
@@ -185,9 +191,9 @@ weigh(const struct shard_view *view, uint8_t self, const struct wire_hello *hell
 		return;
 	/* It knows a journal of ours that we are not: this folder began after that one was lost. */
 	out->reborn = hello->known_incarnation > ours ||
-	    (hello->known_incarnation == ours && hello->known_nonce != view->nonce);
-	out->count = hello->known_incarnation == ours && hello->known_nonce == view->nonce && (known == NULL || !known->counted) &&
-	    (known == NULL || theirs >= known->incarnation);
+		      (hello->known_incarnation == ours && hello->known_nonce != view->nonce);
+	out->count = hello->known_incarnation == ours && hello->known_nonce == view->nonce &&
+		     (known == NULL || !known->counted) && (known == NULL || theirs >= known->incarnation);
 }
 
 static tide_err
@@ -197,7 +203,8 @@ heard_run(struct commit_op *op, struct group *group, struct tide_error *error)
 	const struct wire_hello *hello = heard->hello;
 	tide_err rc;
 
-	if (heard->note && (rc = group_note_member(group, hello->from, jid_incarnation(hello->id), hello->nonce, heard->lost)) != TIDE_OK)
+	if (heard->note && (rc = group_note_member(group, hello->from, jid_incarnation(hello->id),
+				hello->nonce, heard->lost)) != TIDE_OK)
 		return tide_fail(error, rc, NULL);
 	if (heard->count && (rc = group_counted(group, hello->from, hello->clock)) != TIDE_OK)
 		return tide_fail(error, rc, NULL);
@@ -248,7 +255,8 @@ check_sender(const struct region *region, const struct wire_hello *hello, struct
 	const struct config *config = &region->config;
 
 	if (hello->to != 0 && hello->to != config->number)
-		return tide_fail(error, TIDE_FENCED, "this is region number %u (%s), not %u", config->number, config->region, hello->to);
+		return tide_fail(error, TIDE_FENCED, "this is region number %u (%s), not %u", config->number,
+		    config->region, hello->to);
 	for (uint32_t i = 0; i < config->replication.n_peers; i++) {
 		if (config->replication.peers[i].number != hello->from)
 			continue;
@@ -257,11 +265,13 @@ check_sender(const struct region *region, const struct wire_hello *hello, struct
 			    config->replication.peers[i].region);
 		return TIDE_OK;
 	}
-	return tide_fail(error, TIDE_FENCED, "region number %u is not among the peers of %s", hello->from, config->region);
+	return tide_fail(
+	    error, TIDE_FENCED, "region number %u is not among the peers of %s", hello->from, config->region);
 }
 
 static tide_err
-take_heard(struct endpoint *endpoint, struct arena *arena, const struct wire_hello *hello, struct tide_error *error)
+take_heard(
+    struct endpoint *endpoint, struct arena *arena, const struct wire_hello *hello, struct tide_error *error)
 {
 	struct shard_view view = {0};
 	struct heard heard;
@@ -273,7 +283,8 @@ take_heard(struct endpoint *endpoint, struct arena *arena, const struct wire_hel
 		return tide_fail(error, rc, NULL);
 	weigh(&view, endpoint->region->config.number, hello, &heard);
 	if (heard.reborn && (rc = be_reborn(endpoint, &heard)) != TIDE_OK)
-		return tide_fail(error, TIDE_FORKED, "a peer knows another journal of ours, but this one has written");
+		return tide_fail(
+		    error, TIDE_FORKED, "a peer knows another journal of ours, but this one has written");
 	if (heard.reborn)
 		heard.note = true; /* what was known of members went with the former name */
 	if (!heard.note && !heard.count)
@@ -321,8 +332,8 @@ declare_lost(struct endpoint *endpoint, struct arena *arena, struct bytes name, 
 		if (bytes_is(name, config->replication.peers[i].region))
 			member.region = config->replication.peers[i].number;
 	if (member.region == 0)
-		return tide_fail(error, TIDE_USAGE, "%.*s is not among the peers of %s", (int)(name.n > 255 ? 255 : name.n),
-		    (const char *)name.at, config->region);
+		return tide_fail(error, TIDE_USAGE, "%.*s is not among the peers of %s",
+		    (int)(name.n > 255 ? 255 : name.n), (const char *)name.at, config->region);
 	if ((rc = shard_view(endpoint->region->shard, arena, &view)) != TIDE_OK)
 		return tide_fail(error, rc, NULL);
 	for (size_t i = 0; i < view.n_members; i++)
@@ -343,7 +354,8 @@ state__lost(struct answer *answer)
 {
 	struct tide_error error;
 
-	if (declare_lost(answer->endpoint, &answer->arena, answer->message.member_lost.name, &error) != TIDE_OK)
+	if (declare_lost(answer->endpoint, &answer->arena, answer->message.member_lost.name, &error) !=
+	    TIDE_OK)
 		answer_error(answer, error.code, 0, error.message);
 	else
 		answer_done(answer);
@@ -364,7 +376,8 @@ state__hello(struct answer *answer)
 	arena_init(&arena, 0);
 	/* A fork of our own does not keep us from saying what we hold. */
 	rc = take_heard(endpoint, &arena, hello, &error);
-	if ((rc == TIDE_OK || rc == TIDE_FORKED) && (rc = make_state(endpoint, &arena, true, &out->state)) == TIDE_OK)
+	if ((rc == TIDE_OK || rc == TIDE_FORKED) &&
+	    (rc = make_state(endpoint, &arena, true, &out->state)) == TIDE_OK)
 		rc = shard_view(endpoint->region->shard, &arena, &view);
 	else if (rc == TIDE_OK)
 		tide_fail(&error, rc, NULL);
@@ -392,8 +405,8 @@ void
 state__leave(struct answer *answer)
 {
 	const struct wire_leave_ask *ask = &answer->message.leave_ask;
-	struct wire_message reply = {.type = WIRE_LEAVE_ANSWER,
-	    .leave_answer = {.table = ask->table, .number = ask->number}};
+	struct wire_message reply = {
+	    .type = WIRE_LEAVE_ANSWER, .leave_answer = {.table = ask->table, .number = ask->number}};
 
 	reply.leave_answer.yes = membership_may_go(answer->endpoint->region, ask->table, &ask->vector);
 	answer_send(answer, &reply);

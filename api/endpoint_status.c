@@ -42,7 +42,8 @@ put_text(struct buf *out, const char *name, struct bytes text)
 static void
 put_journal(struct buf *out, const char *name, struct jid id)
 {
-	buf_append_format(out, "\"%s\":\"%u.%u.%u\"", name, jid_region(id), jid_incarnation(id), jid_shard(id));
+	buf_append_format(
+	    out, "\"%s\":\"%u.%u.%u\"", name, jid_region(id), jid_incarnation(id), jid_shard(id));
 }
 
 static const char *
@@ -69,7 +70,8 @@ put_vector(struct buf *out, const char *name, const struct vector *vector)
 			continue;
 		buf_append_string(out, first ? "{" : ",{");
 		put_journal(out, "journal", entry->origin);
-		buf_append_format(out, ",\"seq\":%" PRIu64 ",\"clock\":%" PRIu64 "}", entry->mark.seq, entry->mark.clock.v);
+		buf_append_format(
+		    out, ",\"seq\":%" PRIu64 ",\"clock\":%" PRIu64 "}", entry->mark.seq, entry->mark.clock.v);
 		first = false;
 	}
 	buf_append_byte(out, ']');
@@ -83,17 +85,18 @@ put_table(struct buf *out, struct region *region, const struct table_view *view)
 	buf_append_format(out, "{\"id\":\"%016" PRIx64 "\",", view->id);
 	put_text(out, "name", bytes_of_string(table != NULL ? table->name : ""));
 	buf_append_format(out,
-	    ",\"state\":\"%s\",\"shared\":%s,\"built_in\":%s,\"items\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"fingerprint\":\"%016" PRIx64
-	    "%016" PRIx64 "\",",
+	    ",\"state\":\"%s\",\"shared\":%s,\"built_in\":%s,\"items\":%" PRIu64 ",\"bytes\":%" PRIu64
+	    ",\"fingerprint\":\"%016" PRIx64 "%016" PRIx64 "\",",
 	    view->state <= REPLICA_LEAVING ? state_names[view->state] : "?", view->shared ? "true" : "false",
-	    view->id <= TABLE_BUILT_IN_MAX ? "true" : "false", view->items, view->bytes, (uint64_t)(view->fingerprint >> 64),
-	    (uint64_t)view->fingerprint);
+	    view->id <= TABLE_BUILT_IN_MAX ? "true" : "false", view->items, view->bytes,
+	    (uint64_t)(view->fingerprint >> 64), (uint64_t)view->fingerprint);
 	put_vector(out, "vector", &view->vector);
 	if (view->state == REPLICA_CREATING)
 		buf_append_format(out,
-		    ",\"bootstrap\":{\"under_way\":%s,\"source\":\"%s\",\"items_loaded\":%" PRIu64 ",\"items_expected\":%" PRIu64 "}",
-		    view->boot.under_way ? "true" : "false", region_name(region, view->boot.source), view->boot.items_loaded,
-		    view->boot.items_expected);
+		    ",\"bootstrap\":{\"under_way\":%s,\"source\":\"%s\",\"items_loaded\":%" PRIu64
+		    ",\"items_expected\":%" PRIu64 "}",
+		    view->boot.under_way ? "true" : "false", region_name(region, view->boot.source),
+		    view->boot.items_loaded, view->boot.items_expected);
 	buf_append_byte(out, '}');
 	if (table != NULL)
 		table_release(table);
@@ -104,8 +107,9 @@ put_member(struct buf *out, struct region *region, const struct member_view *mem
 {
 	buf_append_byte(out, '{');
 	put_text(out, "region", bytes_of_string(region_name(region, member->region)));
-	buf_append_format(out, ",\"number\":%u,\"incarnation\":%u,\"counted\":%s,\"lost\":%s}", member->region, member->incarnation,
-	    member->counted ? "true" : "false", member->lost ? "true" : "false");
+	buf_append_format(out, ",\"number\":%u,\"incarnation\":%u,\"counted\":%s,\"lost\":%s}",
+	    member->region, member->incarnation, member->counted ? "true" : "false",
+	    member->lost ? "true" : "false");
 }
 
 static void
@@ -113,14 +117,16 @@ put_link(struct buf *out, struct region *region, const struct wire_link *link)
 {
 	buf_append_byte(out, '{');
 	put_text(out, "region", bytes_of_string(region_name(region, link->region)));
-	buf_append_format(out, ",\"number\":%u,\"connected\":%s,", link->region, link->connected ? "true" : "false");
+	buf_append_format(
+	    out, ",\"number\":%u,\"connected\":%s,", link->region, link->connected ? "true" : "false");
 	put_text(out, "state", link->state);
 	buf_append_byte(out, ',');
 	put_text(out, "reason", link->reason);
 	buf_append_format(out,
-	    ",\"round_trip_us\":%" PRIu64 ",\"bytes_per_second\":%" PRIu64 ",\"records_per_second\":%" PRIu64 ",\"retries\":%" PRIu64
-	    ",\"bytes\":%" PRIu64 ",\"records\":%" PRIu64,
-	    link->round_trip_us, link->bytes_per_second, link->records_per_second, link->retries, link->bytes, link->records);
+	    ",\"round_trip_us\":%" PRIu64 ",\"bytes_per_second\":%" PRIu64 ",\"records_per_second\":%" PRIu64
+	    ",\"retries\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"records\":%" PRIu64,
+	    link->round_trip_us, link->bytes_per_second, link->records_per_second, link->retries, link->bytes,
+	    link->records);
 }
 
 /* A link's lag is that of the journal that its region writes now. */
@@ -136,8 +142,8 @@ put_link_lag(struct buf *out, const struct wire_links *links, uint8_t number)
 	if (latest == NULL)
 		buf_append_string(out, ",\"behind_records\":null,\"behind_ms\":null}");
 	else
-		buf_append_format(out, ",\"behind_records\":%" PRIu64 ",\"behind_ms\":%" PRIu64 "}", latest->behind_records,
-		    latest->behind_ms);
+		buf_append_format(out, ",\"behind_records\":%" PRIu64 ",\"behind_ms\":%" PRIu64 "}",
+		    latest->behind_records, latest->behind_ms);
 }
 
 static void
@@ -158,7 +164,8 @@ put_origin(struct buf *out, struct region *region, const struct wire_origin *ori
 		buf_append_string(out, "\"held_for\":null");
 	else
 		put_journal(out, "held_for", origin->held_for);
-	buf_append_format(out, ",\"behind_records\":%" PRIu64 ",\"behind_ms\":%" PRIu64 ",\"applied_seq\":%" PRIu64 "}",
+	buf_append_format(out,
+	    ",\"behind_records\":%" PRIu64 ",\"behind_ms\":%" PRIu64 ",\"applied_seq\":%" PRIu64 "}",
 	    origin->behind_records, origin->behind_ms, origin->applied_seq);
 }
 
@@ -188,7 +195,8 @@ put_replicator(struct buf *out, struct region *region, const struct wire_links *
 	}
 	buf_append_string(out, "],\"loadings\":[");
 	for (uint32_t i = 0; i < links->n_loadings; i++) {
-		buf_append_format(out, "%s{\"table\":\"%016" PRIx64 "\",", i > 0 ? "," : "", links->loadings[i].table);
+		buf_append_format(
+		    out, "%s{\"table\":\"%016" PRIx64 "\",", i > 0 ? "," : "", links->loadings[i].table);
 		put_text(out, "source", bytes_of_string(region_name(region, links->loadings[i].source)));
 		buf_append_byte(out, ',');
 		put_text(out, "state", links->loadings[i].state);
@@ -198,7 +206,8 @@ put_replicator(struct buf *out, struct region *region, const struct wire_links *
 }
 
 static void
-put_document(struct buf *out, struct endpoint *endpoint, const struct shard_view *view, const struct wire_links *links, uint64_t age_ms)
+put_document(struct buf *out, struct endpoint *endpoint, const struct shard_view *view,
+    const struct wire_links *links, uint64_t age_ms)
 {
 	struct region *region = endpoint->region;
 	struct committer_counters counters = committer_counters(region->committer);
@@ -209,11 +218,12 @@ put_document(struct buf *out, struct endpoint *endpoint, const struct shard_view
 	buf_append_format(out, ",\"number\":%u,", region->config.number);
 	put_journal(out, "journal", view->id);
 	buf_append_format(out,
-	    ",\"nonce\":\"%016" PRIx64 "\",\"may_write\":%s,\"started_ms\":%" PRIu64 ",\"now_ms\":%" PRIu64 ",\"last_seq\":%" PRIu64
-	    ",\"clock\":%" PRIu64 ",\"conflicts\":%" PRIu64 ",\"applied\":%" PRIu64 ",\"groups\":%" PRIu64 ",\"operations\":%" PRIu64
-	    ",\"bytes\":%" PRIu64 ",\"tables\":[",
-	    view->nonce, region_may_write(region) ? "true" : "false", region->started_ms, shard_wall_ms(region->shard), view->last_seq,
-	    view->clock.v, view->conflicts, view->applied, counters.groups, counters.operations, counters.bytes);
+	    ",\"nonce\":\"%016" PRIx64 "\",\"may_write\":%s,\"started_ms\":%" PRIu64 ",\"now_ms\":%" PRIu64
+	    ",\"last_seq\":%" PRIu64 ",\"clock\":%" PRIu64 ",\"conflicts\":%" PRIu64 ",\"applied\":%" PRIu64
+	    ",\"groups\":%" PRIu64 ",\"operations\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"tables\":[",
+	    view->nonce, region_may_write(region) ? "true" : "false", region->started_ms,
+	    shard_wall_ms(region->shard), view->last_seq, view->clock.v, view->conflicts, view->applied,
+	    counters.groups, counters.operations, counters.bytes);
 	for (size_t i = 0; i < view->n_tables; i++) {
 		if (view->tables[i].state == REPLICA_ABSENT)
 			continue;

@@ -65,7 +65,8 @@ client_open(const struct client_options *options, struct client **out, struct ti
 	pthread_mutex_init(&client->lock, NULL);
 	client->calls = calloc(options->calls_max, sizeof *client->calls);
 	client->unused = calloc(options->calls_max, sizeof *client->unused);
-	if (client->calls == NULL || client->unused == NULL || (failed = nng_req0_open(&client->socket)) != 0) {
+	if (client->calls == NULL || client->unused == NULL ||
+	    (failed = nng_req0_open(&client->socket)) != 0) {
 		pthread_mutex_destroy(&client->lock);
 		free(client->calls);
 		free(client->unused);
@@ -79,7 +80,8 @@ client_open(const struct client_options *options, struct client **out, struct ti
 	nng_pipe_notify(client->socket, NNG_PIPE_EV_REM_POST, on_pipe, client);
 	if ((failed = dial(client)) != 0) {
 		client_close(client);
-		return tide_fail(error, TIDE_IO, "cannot dial %s: %s", options->address, nng_strerror(failed));
+		return tide_fail(
+		    error, TIDE_IO, "cannot dial %s: %s", options->address, nng_strerror(failed));
 	}
 	*out = client;
 	return TIDE_OK;
@@ -154,7 +156,8 @@ make_call(struct client *client)
 }
 
 tide_err
-client_ask(struct client *client, nng_msg *message, uint32_t ms_max, uint64_t ticket, call_done_fn done, void *arg)
+client_ask(
+    struct client *client, nng_msg *message, uint32_t ms_max, uint64_t ticket, call_done_fn done, void *arg)
 {
 	struct call *call = NULL;
 	bool full;
@@ -202,7 +205,8 @@ client_message(const struct wire_message *message)
 	struct buf out = {0};
 	nng_msg *made = NULL;
 
-	if (wire_encode(message, &out) == TIDE_OK && nng_msg_alloc(&made, 0) == 0 && nng_msg_append(made, out.at, out.n) != 0) {
+	if (wire_encode(message, &out) == TIDE_OK && nng_msg_alloc(&made, 0) == 0 &&
+	    nng_msg_append(made, out.at, out.n) != 0) {
 		nng_msg_free(made);
 		made = NULL;
 	}

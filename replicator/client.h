@@ -19,11 +19,11 @@ typedef void (*call_done_fn)(struct call *call);
 
 struct call {
 	struct client *client;
-	uint64_t ticket;        /* the asker's */
-	void *arg;              /* the asker's */
-	nng_msg *answer;        /* NULL: failed; the asker's from `done` on (take it, or it goes with the call) */
-	int failed;             /* nng's number, 0: answered */
-	struct call *next;      /* the asker's, between done and release */
+	uint64_t ticket; /* the asker's */
+	void *arg; /* the asker's */
+	nng_msg *answer; /* NULL: failed; the asker's from `done` on (take it, or it goes with the call) */
+	int failed; /* nng's number, 0: answered */
+	struct call *next; /* the asker's, between done and release */
 	/* the client's */
 	nng_ctx ctx;
 	nng_aio *aio;
@@ -34,7 +34,7 @@ struct call {
 
 struct client_options {
 	const char *address;
-	uint32_t calls_max;     /* at a time */
+	uint32_t calls_max; /* at a time */
 	/* A connection stands or is gone; `arg`. */
 	void (*connected)(void *arg, bool up);
 	void *arg;
@@ -53,7 +53,8 @@ void client_close(struct client *client);
  * Send a request; takes `message` over, whatever happens.
  * Errors     TIDE_AGAIN (calls_max under way), TIDE_NOMEM: `done` is not called.
  */
-tide_err client_ask(struct client *client, nng_msg *message, uint32_t ms_max, uint64_t ticket, call_done_fn done, void *arg);
+tide_err client_ask(
+    struct client *client, nng_msg *message, uint32_t ms_max, uint64_t ticket, call_done_fn done, void *arg);
 
 void call_release(struct call *call);
 

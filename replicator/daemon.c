@@ -89,7 +89,7 @@ wait_for_calls(struct daemon *daemon, uint64_t until, bool *stopping)
 
 	pthread_mutex_lock(&daemon->lock);
 	while (daemon->first == NULL && !daemon->poked && !daemon->stopping &&
-	    pthread_cond_timedwait(&daemon->wake, &daemon->lock, &at) == 0)
+	       pthread_cond_timedwait(&daemon->wake, &daemon->lock, &at) == 0)
 		;
 	calls = daemon->first;
 	daemon->first = NULL;
@@ -109,7 +109,8 @@ now_and_then(struct daemon *daemon, uint64_t now)
 	}
 	if (!daemon->local.told_up && now >= daemon->waiting_log_at) {
 		daemon->waiting_log_at = now + WAITING_LOG_MS;
-		log_info("REPL-WAITING", "for=\"the API process\" address=%s", daemon->config.replication.endpoint);
+		log_info("REPL-WAITING", "for=\"the API process\" address=%s",
+		    daemon->config.replication.endpoint);
 	}
 }
 
@@ -152,8 +153,10 @@ run(void *arg)
 static tide_err
 make_link(struct daemon *daemon, struct tide_error *error)
 {
-	struct link_options options = {.region = daemon->config.number, .n_peers = daemon->config.replication.n_peers,
-	    .window = daemon->config.replication.window, .seed = daemon->instance};
+	struct link_options options = {.region = daemon->config.number,
+	    .n_peers = daemon->config.replication.n_peers,
+	    .window = daemon->config.replication.window,
+	    .seed = daemon->instance};
 
 	for (uint32_t i = 0; i < options.n_peers; i++)
 		options.peers[i] = daemon->config.replication.peers[i].number;
@@ -163,10 +166,11 @@ make_link(struct daemon *daemon, struct tide_error *error)
 }
 
 static tide_err
-connect_to(struct daemon *daemon, struct daemon_peer *peer, uint8_t region, const char *address, uint32_t calls_max,
-    struct tide_error *error)
+connect_to(struct daemon *daemon, struct daemon_peer *peer, uint8_t region, const char *address,
+    uint32_t calls_max, struct tide_error *error)
 {
-	struct client_options options = {.address = address, .calls_max = calls_max, .connected = on_connected, .arg = peer};
+	struct client_options options = {
+	    .address = address, .calls_max = calls_max, .connected = on_connected, .arg = peer};
 
 	peer->daemon = daemon;
 	peer->region = region;
@@ -180,15 +184,18 @@ start(struct daemon *daemon, struct tide_error *error)
 	tide_err rc;
 
 	if ((rc = make_link(daemon, error)) != TIDE_OK ||
-	    (rc = connect_to(daemon, &daemon->local, 0, config->replication.endpoint, LOCAL_CALLS_MAX, error)) != TIDE_OK)
+	    (rc = connect_to(
+		 daemon, &daemon->local, 0, config->replication.endpoint, LOCAL_CALLS_MAX, error)) != TIDE_OK)
 		return rc;
 	if (config->replication.listen[0] != 0 &&
-	    (rc = front_open(config->replication.listen, daemon->local.client, &daemon->front, error)) != TIDE_OK)
+	    (rc = front_open(config->replication.listen, daemon->local.client, &daemon->front, error)) !=
+		TIDE_OK)
 		return rc;
 	for (uint32_t i = 0; i < config->replication.n_peers; i++) {
 		const struct config_peer *peer = &config->replication.peers[i];
 
-		if ((rc = connect_to(daemon, &daemon->peers[i], peer->number, peer->replication, PEER_CALLS_MAX, error)) != TIDE_OK)
+		if ((rc = connect_to(daemon, &daemon->peers[i], peer->number, peer->replication,
+			 PEER_CALLS_MAX, error)) != TIDE_OK)
 			return rc;
 	}
 	if (pthread_create(&daemon->thread, NULL, run, daemon) != 0)

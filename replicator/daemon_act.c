@@ -7,15 +7,15 @@
 
 #define HELLO_MS 4000
 #define OPEN_MS 10000
-#define NEXT_MS 8000    /* held for a second there */
+#define NEXT_MS 8000 /* held for a second there */
 #define READ_MS 30000
 #define STATE_MS 10000
 #define APPLY_MS 120000 /* a store may stall for half a minute */
 
 /* Send; a request that could not be sent fails like one that got no answer. */
 static void
-ask(struct daemon *daemon, struct daemon_peer *peer, const struct wire_message *message, uint32_t ms_max, uint64_t ticket,
-    uint64_t now)
+ask(struct daemon *daemon, struct daemon_peer *peer, const struct wire_message *message, uint32_t ms_max,
+    uint64_t ticket, uint64_t now)
 {
 	struct wire_error error = {.code = TIDE_UNAVAILABLE};
 	tide_err rc;
@@ -27,7 +27,8 @@ ask(struct daemon *daemon, struct daemon_peer *peer, const struct wire_message *
 	}
 	rc = client_ask(peer->client, client_message(message), ms_max, ticket, daemon__call_done, daemon);
 	if (rc != TIDE_OK && ticket != 0) {
-		error.message = bytes_of_string(rc == TIDE_AGAIN ? "too many requests are under way" : tide_err_text(rc));
+		error.message =
+		    bytes_of_string(rc == TIDE_AGAIN ? "too many requests are under way" : tide_err_text(rc));
 		link_failed(daemon->link, now, ticket, &error);
 	}
 }
@@ -66,8 +67,12 @@ act_hello(struct daemon *daemon, const struct link_action *action, uint64_t now)
 	const struct wire_state *ours = action->state->state;
 	const struct wire_member *known = member_of(ours, action->source);
 	struct wire_message message = {.type = WIRE_HELLO,
-	    .hello = {.from = daemon->config.number, .to = action->source, .name = bytes_of_string(daemon->config.region),
-		.id = ours->id, .nonce = ours->nonce, .clock = ours->clock}};
+	    .hello = {.from = daemon->config.number,
+		.to = action->source,
+		.name = bytes_of_string(daemon->config.region),
+		.id = ours->id,
+		.nonce = ours->nonce,
+		.clock = ours->clock}};
 
 	if (known != NULL) {
 		message.hello.known_incarnation = known->incarnation;
@@ -89,7 +94,8 @@ static void
 act_open(struct daemon *daemon, const struct link_action *action, uint64_t now)
 {
 	struct wire_message message = {.type = WIRE_SHIP_OPEN,
-	    .ship_open = {.from = daemon->config.number, .instance = daemon->instance, .origin = action->origin}};
+	    .ship_open = {
+		.from = daemon->config.number, .instance = daemon->instance, .origin = action->origin}};
 
 	if (!make_room(daemon, action->state->n_following)) {
 		struct wire_error error = {.code = TIDE_NOMEM, .message = bytes_of_string("out of memory")};
@@ -107,7 +113,8 @@ static void
 act_next(struct daemon *daemon, const struct link_action *action, uint64_t now)
 {
 	struct wire_message message = {.type = WIRE_SHIP_NEXT,
-	    .ship_next = {.session = action->session, .bytes_max = (uint64_t)daemon->config.replication.batch_kb << 10,
+	    .ship_next = {.session = action->session,
+		.bytes_max = (uint64_t)daemon->config.replication.batch_kb << 10,
 		.urgent = action->urgent}};
 
 	ask(daemon, daemon__peer(daemon, action->source), &message, NEXT_MS, action->ticket, now);
@@ -125,7 +132,9 @@ static void
 act_read(struct daemon *daemon, const struct link_action *action, uint64_t now)
 {
 	struct wire_message message = {.type = WIRE_SNAP_READ,
-	    .snap_read = {.table = action->table, .snapshot = action->snapshot, .after = action->cursor,
+	    .snap_read = {.table = action->table,
+		.snapshot = action->snapshot,
+		.after = action->cursor,
 		.bytes_max = (uint64_t)daemon->config.replication.batch_kb << 10}};
 
 	ask(daemon, daemon__peer(daemon, action->source), &message, READ_MS, action->ticket, now);
@@ -145,8 +154,8 @@ act_leave_ask(struct daemon *daemon, const struct link_action *action, uint64_t 
 
 /* Payloads travel compressed; the API process gets them plain. False: it cannot be unpacked, and the request has failed. */
 static bool
-unpack(struct daemon *daemon, const struct link_action *action, struct bytes *payload, uint64_t *plain_bytes, struct buf *plain,
-    uint64_t now)
+unpack(struct daemon *daemon, const struct link_action *action, struct bytes *payload, uint64_t *plain_bytes,
+    struct buf *plain, uint64_t now)
 {
 	struct wire_error error;
 	tide_err rc;
@@ -158,7 +167,8 @@ unpack(struct daemon *daemon, const struct link_action *action, struct bytes *pa
 		*plain_bytes = 0;
 		return true;
 	}
-	error = (struct wire_error){.code = rc, .message = bytes_of_string("a batch that cannot be unpacked")};
+	error =
+	    (struct wire_error){.code = rc, .message = bytes_of_string("a batch that cannot be unpacked")};
 	link_failed(daemon->link, now, action->ticket, &error);
 	return false;
 }
@@ -168,8 +178,12 @@ act_apply(struct daemon *daemon, const struct link_action *action, uint64_t now)
 {
 	const struct payload *payload = action->payload;
 	struct wire_message message = {.type = WIRE_APPLY,
-	    .apply = {.instance = daemon->instance, .stream = action->stream, .index = action->index, .origin = action->origin,
-		.via = action->source, .records = payload->message.records}};
+	    .apply = {.instance = daemon->instance,
+		.stream = action->stream,
+		.index = action->index,
+		.origin = action->origin,
+		.via = action->source,
+		.records = payload->message.records}};
 	struct buf plain = {0};
 
 	if (!make_room(daemon, action->state->n_following)) {
@@ -183,7 +197,8 @@ act_apply(struct daemon *daemon, const struct link_action *action, uint64_t now)
 		daemon->tables[i] = daemon->wanted[i].table;
 	message.apply.tables = daemon->tables;
 	message.apply.n_tables = action->state->n_following;
-	if (unpack(daemon, action, &message.apply.records.units, &message.apply.records.plain_bytes, &plain, now))
+	if (unpack(daemon, action, &message.apply.records.units, &message.apply.records.plain_bytes, &plain,
+		now))
 		ask(daemon, &daemon->local, &message, APPLY_MS, action->ticket, now);
 	buf_fini(&plain);
 }
@@ -192,7 +207,8 @@ static void
 act_load(struct daemon *daemon, const struct link_action *action, uint64_t now)
 {
 	const struct payload *payload = action->payload;
-	struct wire_message message = {.type = WIRE_LOAD, .load = {.source = action->source, .piece = payload->message.piece}};
+	struct wire_message message = {
+	    .type = WIRE_LOAD, .load = {.source = action->source, .piece = payload->message.piece}};
 	struct buf plain = {0};
 
 	if (unpack(daemon, action, &message.load.piece.unit, &message.load.piece.plain_bytes, &plain, now))
@@ -240,13 +256,13 @@ act_note(struct daemon *daemon, const struct link_action *action)
 	if (action->source != 0)
 		buf_append_format(&line, " peer=%s", name_of(daemon, action->source));
 	if (!jid_same(action->origin, JID_NONE))
-		buf_append_format(&line, " origin=%u.%u.%u", jid_region(action->origin), jid_incarnation(action->origin),
-		    jid_shard(action->origin));
+		buf_append_format(&line, " origin=%u.%u.%u", jid_region(action->origin),
+		    jid_incarnation(action->origin), jid_shard(action->origin));
 	if (action->note == NOTE_HELD && jid_same(action->held_for, JID_NONE))
 		buf_append_string(&line, " for=clock");
 	else if (action->note == NOTE_HELD)
-		buf_append_format(&line, " for=%u.%u.%u", jid_region(action->held_for), jid_incarnation(action->held_for),
-		    jid_shard(action->held_for));
+		buf_append_format(&line, " for=%u.%u.%u", jid_region(action->held_for),
+		    jid_incarnation(action->held_for), jid_shard(action->held_for));
 	if (action->table != 0)
 		buf_append_format(&line, " table=%016llx", (unsigned long long)action->table);
 	if (action->reason[0] != 0)
@@ -256,7 +272,8 @@ act_note(struct daemon *daemon, const struct link_action *action)
 		text[line.n - 1] = 0;
 		log_line(note_ids[action->note].level, note_ids[action->note].id, "%s", text);
 	} else
-		log_line(note_ids[action->note].level, note_ids[action->note].id, "region=%s", daemon->config.region);
+		log_line(note_ids[action->note].level, note_ids[action->note].id, "region=%s",
+		    daemon->config.region);
 	buf_fini(&line);
 }
 
@@ -281,7 +298,8 @@ act_local(struct daemon *daemon, const struct link_action *action, uint64_t now)
 	default:
 		assert(action->kind == LINK_LEAVE_GRANTED);
 		message.type = WIRE_LEAVE_GRANTED;
-		message.leave_granted = (struct wire_leave_granted){action->source, action->table, action->number};
+		message.leave_granted =
+		    (struct wire_leave_granted){action->source, action->table, action->number};
 		ask(daemon, &daemon->local, &message, APPLY_MS, action->ticket, now);
 	}
 }

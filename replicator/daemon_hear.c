@@ -31,7 +31,8 @@ hear_state(struct daemon *daemon, struct call *call, enum wire_type type, uint64
 	struct link_state *state;
 	struct tide_error error;
 
-	if (link_state_decode(bytes_of(nng_msg_body(call->answer), nng_msg_len(call->answer)), &state, &error) != TIDE_OK)
+	if (link_state_decode(
+		bytes_of(nng_msg_body(call->answer), nng_msg_len(call->answer)), &state, &error) != TIDE_OK)
 		fail(daemon, now, call->ticket, error.code, error.message);
 	else if (type == WIRE_STATE)
 		link_state_came(daemon->link, now, call->ticket, state);
@@ -43,9 +44,14 @@ static void
 hear_records(struct daemon *daemon, uint64_t ticket, struct payload *payload, uint64_t now)
 {
 	const struct wire_records *records = &payload->message.records;
-	struct link_batch batch = {.index = records->index, .n_records = records->n_records,
-	    .bytes = nng_msg_len(payload->raw), .at_end = records->at_end,
-	    .empty = records->n_records == 0, .upto_seq = records->upto.seq, .behind = records->behind, .payload = payload};
+	struct link_batch batch = {.index = records->index,
+	    .n_records = records->n_records,
+	    .bytes = nng_msg_len(payload->raw),
+	    .at_end = records->at_end,
+	    .empty = records->n_records == 0,
+	    .upto_seq = records->upto.seq,
+	    .behind = records->behind,
+	    .payload = payload};
 
 	if (!link_records(daemon->link, now, ticket, &batch))
 		payload_free(payload);
@@ -55,8 +61,11 @@ static void
 hear_piece(struct daemon *daemon, uint64_t ticket, struct payload *payload, uint64_t now)
 {
 	const struct wire_piece *from = &payload->message.piece;
-	struct link_piece piece = {.snapshot = from->snapshot, .cursor = from->cursor, .done = from->done,
-	    .bytes = nng_msg_len(payload->raw), .payload = payload};
+	struct link_piece piece = {.snapshot = from->snapshot,
+	    .cursor = from->cursor,
+	    .done = from->done,
+	    .bytes = nng_msg_len(payload->raw),
+	    .payload = payload};
 
 	if (!link_piece_came(daemon->link, now, ticket, &piece))
 		payload_free(payload);
@@ -94,8 +103,8 @@ daemon__hear(struct daemon *daemon, struct call *call, uint64_t now)
 	}
 	arena_init(&payload->arena, WIRE_ARENA_MAX);
 	message = &payload->message;
-	if (wire_decode(&payload->arena, bytes_of(nng_msg_body(call->answer), nng_msg_len(call->answer)), message, &error) !=
-	    TIDE_OK) {
+	if (wire_decode(&payload->arena, bytes_of(nng_msg_body(call->answer), nng_msg_len(call->answer)),
+		message, &error) != TIDE_OK) {
 		fail(daemon, now, call->ticket, error.code, error.message);
 		payload_free(payload);
 		return;

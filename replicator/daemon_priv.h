@@ -13,18 +13,18 @@
 /* A connection to somebody, and whether it stands, as nng's threads say and as the machine was told. */
 struct daemon_peer {
 	struct daemon *daemon;
-	uint8_t region;           /* 0: our own API process */
+	uint8_t region; /* 0: our own API process */
 	struct client *client;
 	atomic_bool up;
 	bool told_up;
-	atomic_uint changes;      /* of `up`: a short break must not pass unseen */
+	atomic_uint changes; /* of `up`: a short break must not pass unseen */
 	unsigned told_changes;
 };
 
 struct daemon {
 	struct config config;
 	uint64_t instance;
-	struct link *link;        /* the daemon's thread only */
+	struct link *link; /* the daemon's thread only */
 	struct daemon_peer local;
 	struct daemon_peer peers[CONFIG_PEERS_MAX];
 	struct front *front;

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define GUESTS 512      /* requests at a time; more wait in their connections */
-#define LOCAL_MS 20000  /* for the API process to answer; it holds some for a second */
+#define GUESTS 512 /* requests at a time; more wait in their connections */
+#define LOCAL_MS 20000 /* for the API process to answer; it holds some for a second */
 
 /* One request at a time: received, passed on, answered. */
 struct guest {
@@ -54,7 +54,8 @@ reply(struct guest *guest, nng_msg *message)
 static void
 reply_error(struct guest *guest, tide_err code, const char *text)
 {
-	struct wire_message message = {.type = WIRE_ERROR, .error = {.code = code, .message = bytes_of_string(text)}};
+	struct wire_message message = {
+	    .type = WIRE_ERROR, .error = {.code = code, .message = bytes_of_string(text)}};
 
 	reply(guest, client_message(&message));
 }
@@ -72,7 +73,8 @@ compressed(nng_msg *answer)
 	if (nng_msg_len(answer) < WIRE_COMPRESS_MIN)
 		return answer;
 	arena_init(&arena, WIRE_ARENA_MAX);
-	if (wire_decode(&arena, bytes_of(nng_msg_body(answer), nng_msg_len(answer)), &message, NULL) == TIDE_OK) {
+	if (wire_decode(&arena, bytes_of(nng_msg_body(answer), nng_msg_len(answer)), &message, NULL) ==
+	    TIDE_OK) {
 		if (message.type == WIRE_RECORDS && message.records.plain_bytes == 0) {
 			smaller = wire_compress(message.records.units, &packed, &message.records.plain_bytes);
 			if (smaller)
@@ -115,8 +117,8 @@ answered(struct call *call)
 static bool
 is_for_peers(enum wire_type type)
 {
-	return type == WIRE_HELLO || type == WIRE_SHIP_OPEN || type == WIRE_SHIP_NEXT || type == WIRE_SHIP_CLOSE ||
-	    type == WIRE_SNAP_READ || type == WIRE_LEAVE_ASK;
+	return type == WIRE_HELLO || type == WIRE_SHIP_OPEN || type == WIRE_SHIP_NEXT ||
+	       type == WIRE_SHIP_CLOSE || type == WIRE_SNAP_READ || type == WIRE_LEAVE_ASK;
 }
 
 static void
@@ -215,7 +217,8 @@ front_open(const char *address, struct client *local, struct front **out, struct
 	nng_socket_set_size(front->socket, NNG_OPT_RECVMAXSZ, WIRE_MESSAGE_MAX);
 	if ((failed = listen_at(front, address)) != 0) {
 		front_close(front);
-		return tide_fail(error, TIDE_IO, "replication.listen: cannot listen at %s: %s", address, nng_strerror(failed));
+		return tide_fail(error, TIDE_IO, "replication.listen: cannot listen at %s: %s", address,
+		    nng_strerror(failed));
 	}
 	for (; front->n_guests < GUESTS; front->n_guests++) {
 		struct guest *guest = &front->guests[front->n_guests];
@@ -260,6 +263,6 @@ front_close(struct front *front)
 struct front_counters
 front_counters(struct front *front)
 {
-	return (struct front_counters){atomic_load(&front->requests), atomic_load(&front->bytes_plain),
-	    atomic_load(&front->bytes_sent)};
+	return (struct front_counters){
+	    atomic_load(&front->requests), atomic_load(&front->bytes_plain), atomic_load(&front->bytes_sent)};
 }

@@ -171,7 +171,8 @@ link_state_came(struct link *link, uint64_t now, uint64_t ticket, struct link_st
 {
 	struct link_state *old = link->state;
 
-	if (ticket_kind(ticket) != TICKET_STATE || ticket_generation(ticket) != link->state_generation || !link->local) {
+	if (ticket_kind(ticket) != TICKET_STATE || ticket_generation(ticket) != link->state_generation ||
+	    !link->local) {
 		link_state_release(state);
 		return;
 	}
@@ -331,8 +332,13 @@ next_note(struct link *link, struct link_action *out)
 
 	if (link->n_notes == 0)
 		return false;
-	*out = (struct link_action){.kind = LINK_NOTE, .note = line->note, .source = line->source, .origin = line->origin,
-	    .held_for = line->held_for, .table = line->table, .code = line->code};
+	*out = (struct link_action){.kind = LINK_NOTE,
+	    .note = line->note,
+	    .source = line->source,
+	    .origin = line->origin,
+	    .held_for = line->held_for,
+	    .table = line->table,
+	    .code = line->code};
 	memcpy(out->reason, line->reason, sizeof out->reason);
 	memmove(link->notes, link->notes + 1, --link->n_notes * sizeof *link->notes);
 	return true;
@@ -345,7 +351,8 @@ next_floor(struct link *link, uint64_t now, struct link_action *out)
 		return false;
 	link->floor_asking = true;
 	link->floor_at = now + 1000;
-	*out = (struct link_action){.kind = LINK_BOOT, .table = link->floor_table,
+	*out = (struct link_action){.kind = LINK_BOOT,
+	    .table = link->floor_table,
 	    .ticket = ticket_make(TICKET_FLOOR, 0, ++link->generation)};
 	return true;
 }
@@ -403,7 +410,8 @@ link_wake(const struct link *link, uint64_t now)
 
 		if (!pull->used)
 			continue;
-		if (link->state != NULL && (pull->state == PULL_WAIT || (pull->state == PULL_HELD && pull->applying == 0)))
+		if (link->state != NULL &&
+		    (pull->state == PULL_WAIT || (pull->state == PULL_HELD && pull->applying == 0)))
 			sooner(&wake, pull->until > now ? pull->until : now + LATE_MS);
 		if (pull->in_flight > 0 || pull->state == PULL_OPENING)
 			sooner(&wake, pull->heard_at + link->options.stall_ms);
@@ -411,7 +419,8 @@ link_wake(const struct link *link, uint64_t now)
 	for (uint32_t i = 0; i < LINK_BOOTS_MAX; i++)
 		if (link->boots[i].used)
 			sooner(&wake, link->boots[i].until > now ? link->boots[i].until : now + WAKE_MS_MAX);
-	if (link->state != NULL && link->state->state->n_questions > 0 && !link->leave_asking && !link->granted_asking)
+	if (link->state != NULL && link->state->state->n_questions > 0 && !link->leave_asking &&
+	    !link->granted_asking)
 		sooner(&wake, link->leave_at);
 	if (link->floor_table != 0 && !link->floor_asking)
 		sooner(&wake, link->floor_at);

@@ -23,7 +23,7 @@
 #define LINK_PEERS_MAX 31
 #define LINK_PULLS_MAX 64
 #define LINK_WINDOW_MAX 64
-#define LINK_APPLY_MAX 8       /* applies of one origin under way */
+#define LINK_APPLY_MAX 8 /* applies of one origin under way */
 #define LINK_BOOTS_MAX 2
 #define LINK_CURSOR_MAX 8192
 #define LINK_REASON_MAX 160
@@ -36,7 +36,7 @@ struct link_state {
 	struct arena arena;
 	struct wire_message message;
 	const struct wire_state *state; /* in message */
-	uint64_t tables_hash;           /* of the shared tables that follow peers: sessions are for exactly these */
+	uint64_t tables_hash; /* of the shared tables that follow peers: sessions are for exactly these */
 	uint32_t n_following;
 };
 
@@ -51,8 +51,8 @@ struct link_options {
 	uint8_t region;
 	uint8_t peers[LINK_PEERS_MAX]; /* region numbers */
 	uint32_t n_peers;
-	uint32_t window;               /* batches of one origin under way or waiting; at most LINK_WINDOW_MAX */
-	uint64_t seed;                 /* of the jitter */
+	uint32_t window; /* batches of one origin under way or waiting; at most LINK_WINDOW_MAX */
+	uint64_t seed; /* of the jitter */
 	/* milliseconds; 0: the default */
 	uint32_t hello_ms, stall_ms, retry_ms_min, retry_ms_max, held_ms;
 };
@@ -116,28 +116,40 @@ void link_leave_answer(struct link *link, uint64_t now, uint64_t ticket, bool ye
 
 enum link_action_kind {
 	/* to the local endpoint */
-	LINK_ASK_STATE,     /* signature */
-	LINK_APPLY,         /* origin, source, stream, index, payload, state (the tables) */
-	LINK_LOAD,          /* source, table, payload */
-	LINK_BOOT,          /* table, restart */
-	LINK_MEMBER,        /* source, state (its hello) */
+	LINK_ASK_STATE, /* signature */
+	LINK_APPLY, /* origin, source, stream, index, payload, state (the tables) */
+	LINK_LOAD, /* source, table, payload */
+	LINK_BOOT, /* table, restart */
+	LINK_MEMBER, /* source, state (its hello) */
 	LINK_LEAVE_GRANTED, /* source, table, number */
 	/* to the peer `source` */
-	LINK_HELLO,         /* state (ours) */
-	LINK_OPEN,          /* origin, state (ours) */
-	LINK_NEXT,          /* session, urgent */
-	LINK_CLOSE,         /* session; no answer is waited for */
-	LINK_READ,          /* table, snapshot, cursor */
-	LINK_LEAVE_ASK,     /* table, number, state (ours) */
+	LINK_HELLO, /* state (ours) */
+	LINK_OPEN, /* origin, state (ours) */
+	LINK_NEXT, /* session, urgent */
+	LINK_CLOSE, /* session; no answer is waited for */
+	LINK_READ, /* table, snapshot, cursor */
+	LINK_LEAVE_ASK, /* table, number, state (ours) */
 	/* here */
-	LINK_DROP,          /* payload: release it */
-	LINK_NOTE,          /* a line for the log */
+	LINK_DROP, /* payload: release it */
+	LINK_NOTE, /* a line for the log */
 };
 
 /* Lines for the log; ids are the daemon's. */
 enum link_note {
-	NOTE_CONNECTED, NOTE_DISCONNECTED, NOTE_REFUSED, NOTE_SESSION, NOTE_SESSION_LOST, NOTE_GAP, NOTE_HELD, NOTE_FORKED,
-	NOTE_BELOW_FLOOR, NOTE_BOOT_START, NOTE_BOOT_DONE, NOTE_BOOT_FAILED, NOTE_LOCAL_DOWN, NOTE_LOCAL_UP,
+	NOTE_CONNECTED,
+	NOTE_DISCONNECTED,
+	NOTE_REFUSED,
+	NOTE_SESSION,
+	NOTE_SESSION_LOST,
+	NOTE_GAP,
+	NOTE_HELD,
+	NOTE_FORKED,
+	NOTE_BELOW_FLOOR,
+	NOTE_BOOT_START,
+	NOTE_BOOT_DONE,
+	NOTE_BOOT_FAILED,
+	NOTE_LOCAL_DOWN,
+	NOTE_LOCAL_UP,
 };
 
 struct link_action {
@@ -147,12 +159,12 @@ struct link_action {
 	struct jid origin, held_for;
 	uint64_t session, stream, index, table, snapshot, number, signature;
 	bool urgent, restart;
-	struct bytes cursor;             /* borrowed until the next call */
-	void *payload;                   /* stays the machine's, except in LINK_DROP */
-	const struct link_state *state;  /* borrowed until the next call */
+	struct bytes cursor; /* borrowed until the next call */
+	void *payload; /* stays the machine's, except in LINK_DROP */
+	const struct link_state *state; /* borrowed until the next call */
 	enum link_note note;
 	tide_err code;
-	char reason[LINK_REASON_MAX];    /* LINK_NOTE */
+	char reason[LINK_REASON_MAX]; /* LINK_NOTE */
 };
 
 /** The next thing to do; false: nothing for now. */

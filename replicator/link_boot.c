@@ -92,7 +92,8 @@ creating(const struct link *link, uint64_t id)
 static bool
 has_to_wait(const struct link *link, uint64_t id)
 {
-	return id > TABLE_CONFLICTS && (creating(link, TABLE_CATALOG) != NULL || creating(link, TABLE_CONFLICTS) != NULL);
+	return id > TABLE_CONFLICTS &&
+	       (creating(link, TABLE_CATALOG) != NULL || creating(link, TABLE_CONFLICTS) != NULL);
 }
 
 static struct boot *
@@ -130,7 +131,8 @@ link__boots_scan(struct link *link, uint64_t now)
 			continue;
 		if ((boot = unused(link)) == NULL)
 			return;
-		*boot = (struct boot){.used = true, .table = id, .generation = ++link->generation, .since = now, .until = now};
+		*boot = (struct boot){
+		    .used = true, .table = id, .generation = ++link->generation, .since = now, .until = now};
 	}
 }
 
@@ -142,7 +144,8 @@ boot_of(struct link *link, uint64_t ticket, enum ticket_kind kind)
 	uint32_t slot = ticket_slot(ticket);
 	struct boot *boot = slot < LINK_BOOTS_MAX ? &link->boots[slot] : NULL;
 
-	if (ticket_kind(ticket) != kind || boot == NULL || !boot->used || boot->generation != ticket_generation(ticket))
+	if (ticket_kind(ticket) != kind || boot == NULL || !boot->used ||
+	    boot->generation != ticket_generation(ticket))
 		return NULL;
 	return boot;
 }
@@ -195,7 +198,8 @@ link__boot_done(struct link *link, uint64_t now, struct boot *boot, uint64_t tic
 }
 
 void
-link__boot_failed(struct link *link, uint64_t now, struct boot *boot, uint64_t ticket, const struct wire_error *error)
+link__boot_failed(
+    struct link *link, uint64_t now, struct boot *boot, uint64_t ticket, const struct wire_error *error)
 {
 	switch (ticket_kind(ticket)) {
 	case TICKET_READ:
@@ -217,7 +221,8 @@ link__boot_failed(struct link *link, uint64_t now, struct boot *boot, uint64_t t
 		}
 		note_failed(link, boot, error);
 		if (error->code == TIDE_AGAIN)
-			restart(link, now, boot, AGAIN_MS); /* a later snapshot of it may have what is missing */
+			restart(
+			    link, now, boot, AGAIN_MS); /* a later snapshot of it may have what is missing */
 		else
 			again(link, now, boot, link__backoff(link, now, &boot->backoff_ms) - now);
 		return;
@@ -306,14 +311,20 @@ next_piece(struct link *link, struct boot *boot, struct link_action *out)
 	}
 	if (boot->current.there && !boot->loading) {
 		boot->loading = true;
-		*out = (struct link_action){.kind = LINK_LOAD, .source = boot->source->region, .table = boot->table,
-		    .payload = boot->current.payload, .ticket = ticket_make(TICKET_LOAD, slot, boot->generation)};
+		*out = (struct link_action){.kind = LINK_LOAD,
+		    .source = boot->source->region,
+		    .table = boot->table,
+		    .payload = boot->current.payload,
+		    .ticket = ticket_make(TICKET_LOAD, slot, boot->generation)};
 		return true;
 	}
 	if (!boot->reading && !boot->ahead.there && !boot->read_all) {
 		boot->reading = true;
-		*out = (struct link_action){.kind = LINK_READ, .source = boot->source->region, .table = boot->table,
-		    .snapshot = boot->snapshot, .cursor = bytes_of(boot->cursor, boot->cursor_n),
+		*out = (struct link_action){.kind = LINK_READ,
+		    .source = boot->source->region,
+		    .table = boot->table,
+		    .snapshot = boot->snapshot,
+		    .cursor = bytes_of(boot->cursor, boot->cursor_n),
 		    .ticket = ticket_make(TICKET_READ, slot, boot->generation)};
 		return true;
 	}
@@ -341,7 +352,9 @@ link__boot_next(struct link *link, uint64_t now, struct boot *boot, struct link_
 		if (boot->restarting)
 			return false;
 		boot->restarting = true;
-		*out = (struct link_action){.kind = LINK_BOOT, .table = boot->table, .restart = true,
+		*out = (struct link_action){.kind = LINK_BOOT,
+		    .table = boot->table,
+		    .restart = true,
 		    .ticket = ticket_make(TICKET_BOOT, (uint32_t)(boot - link->boots), boot->generation)};
 		return true;
 	case BOOT_STATES:

@@ -5,7 +5,8 @@
 
 /* The cursor counts (question, staying region) pairs. */
 static bool
-pair_at(const struct wire_state *state, uint32_t cursor, const struct wire_question **question, uint8_t *region)
+pair_at(
+    const struct wire_state *state, uint32_t cursor, const struct wire_question **question, uint8_t *region)
 {
 	for (uint32_t i = 0; i < state->n_questions; i++) {
 		if (cursor < state->questions[i].staying.n) {
@@ -24,8 +25,11 @@ next_granted(struct link *link, struct link_action *out)
 	if (!link->leave_yes || link->granted_asking)
 		return false;
 	link->granted_asking = true;
-	*out = (struct link_action){.kind = LINK_LEAVE_GRANTED, .source = link->leave_region, .table = link->leave_table,
-	    .number = link->leave_number, .ticket = ticket_make(TICKET_GRANTED, 0, ++link->generation)};
+	*out = (struct link_action){.kind = LINK_LEAVE_GRANTED,
+	    .source = link->leave_region,
+	    .table = link->leave_table,
+	    .number = link->leave_number,
+	    .ticket = ticket_make(TICKET_GRANTED, 0, ++link->generation)};
 	return true;
 }
 
@@ -43,14 +47,18 @@ link__leave_next(struct link *link, uint64_t now, struct link_action *out)
 	while (pair_at(link->state->state, link->leave_cursor, &question, &region)) {
 		link->leave_cursor++;
 		peer = link__peer(link, region);
-		if (peer == NULL || peer->state != PEER_UP || link__table(link->state->state, question->table) == NULL)
+		if (peer == NULL || peer->state != PEER_UP ||
+		    link__table(link->state->state, question->table) == NULL)
 			continue;
 		link->leave_asking = true;
 		link->leave_table = question->table;
 		link->leave_number = question->number;
 		link->leave_region = region;
-		*out = (struct link_action){.kind = LINK_LEAVE_ASK, .source = region, .table = question->table,
-		    .number = question->number, .state = link->state,
+		*out = (struct link_action){.kind = LINK_LEAVE_ASK,
+		    .source = region,
+		    .table = question->table,
+		    .number = question->number,
+		    .state = link->state,
 		    .ticket = ticket_make(TICKET_LEAVE, 0, ++link->leave_generation)};
 		return true;
 	}
@@ -63,7 +71,8 @@ void
 link_leave_answer(struct link *link, uint64_t now, uint64_t ticket, bool yes)
 {
 	(void)now;
-	if (ticket_kind(ticket) != TICKET_LEAVE || ticket_generation(ticket) != link->leave_generation || !link->leave_asking)
+	if (ticket_kind(ticket) != TICKET_LEAVE || ticket_generation(ticket) != link->leave_generation ||
+	    !link->leave_asking)
 		return;
 	link->leave_asking = false;
 	link->leave_yes = yes;

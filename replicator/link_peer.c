@@ -186,11 +186,13 @@ link__peer_judge(struct link *link, uint64_t now, struct peer *peer)
 		return;
 	}
 	if (known != NULL && known->incarnation != 0 && incarnation < known->incarnation) {
-		refuse(link, now, peer, "it answers with a former incarnation: its folder was restored behind our back");
+		refuse(link, now, peer,
+		    "it answers with a former incarnation: its folder was restored behind our back");
 		return;
 	}
 	if (known != NULL && incarnation == known->incarnation && known->nonce != hello->nonce) {
-		refuse(link, now, peer, "another journal under the incarnation that we know: it has to take a new one");
+		refuse(link, now, peer,
+		    "another journal under the incarnation that we know: it has to take a new one");
 		return;
 	}
 	if (peer->state != PEER_UP) {
@@ -210,7 +212,8 @@ link_hello_came(struct link *link, uint64_t now, uint64_t ticket, struct link_st
 	struct peer *peer = slot < link->options.n_peers ? &link->peers[slot] : NULL;
 	const struct wire_hello *said = &hello->message.hello;
 
-	if (ticket_kind(ticket) != TICKET_HELLO || peer == NULL || peer->generation != ticket_generation(ticket)) {
+	if (ticket_kind(ticket) != TICKET_HELLO || peer == NULL ||
+	    peer->generation != ticket_generation(ticket)) {
 		link_state_release(hello);
 		return;
 	}
@@ -239,7 +242,9 @@ next_hello(struct link *link, uint64_t now, struct peer *peer, struct link_actio
 	peer->asking = true;
 	peer->asked_at = now;
 	peer->hello_at = now + link->options.hello_ms;
-	*out = (struct link_action){.kind = LINK_HELLO, .source = peer->region, .state = link->state,
+	*out = (struct link_action){.kind = LINK_HELLO,
+	    .source = peer->region,
+	    .state = link->state,
 	    .ticket = ticket_make(TICKET_HELLO, (uint32_t)(peer - link->peers), ++peer->generation)};
 	return true;
 }
@@ -251,7 +256,9 @@ next_member(struct link *link, uint64_t now, struct peer *peer, struct link_acti
 		return false;
 	peer->member_asking = true;
 	peer->member_at = now + MEMBER_AGAIN_MS;
-	*out = (struct link_action){.kind = LINK_MEMBER, .source = peer->region, .state = peer->hello,
+	*out = (struct link_action){.kind = LINK_MEMBER,
+	    .source = peer->region,
+	    .state = peer->hello,
 	    .ticket = ticket_make(TICKET_MEMBER, (uint32_t)(peer - link->peers), ++link->generation)};
 	return true;
 }
@@ -262,7 +269,8 @@ link__peer_next(struct link *link, uint64_t now, struct link_action *out)
 	if (!link->local || link->state == NULL)
 		return false;
 	for (uint32_t i = 0; i < link->options.n_peers; i++)
-		if (next_hello(link, now, &link->peers[i], out) || next_member(link, now, &link->peers[i], out))
+		if (next_hello(link, now, &link->peers[i], out) ||
+		    next_member(link, now, &link->peers[i], out))
 			return true;
 	return false;
 }

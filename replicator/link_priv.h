@@ -18,15 +18,15 @@ enum peer_state { PEER_DOWN, PEER_GREETING, PEER_UP, PEER_REFUSED, PEER_STATES }
 struct peer {
 	uint8_t region;
 	enum peer_state state;
-	struct link_state *hello;      /* its last answer */
-	bool asking;                   /* a hello is under way */
-	uint64_t hello_at;             /* when to say the next one */
+	struct link_state *hello; /* its last answer */
+	bool asking; /* a hello is under way */
+	uint64_t hello_at; /* when to say the next one */
 	uint64_t asked_at;
 	uint64_t generation;
 	bool member_wanted, member_asking; /* its hello says something that our region has to write down */
 	uint64_t member_at;
 	uint64_t round_trip_us, retries;
-	uint64_t bytes, records;       /* since start */
+	uint64_t bytes, records; /* since start */
 	uint64_t window_at, window_bytes, window_records, bytes_per_second, records_per_second;
 	char reason[LINK_REASON_MAX];
 };
@@ -54,26 +54,26 @@ struct pull {
 	struct jid origin;
 	enum pull_state state;
 	struct peer *source;
-	uint64_t generation;           /* of the session; in its tickets */
+	uint64_t generation; /* of the session; in its tickets */
 	uint64_t session;
-	struct link_state *opened;     /* our state when the session was opened */
-	uint64_t need_state;           /* a state asked for after this many others */
-	uint64_t head, sent;           /* batches [head, sent) are with the API process; before head all is applied */
-	uint32_t in_flight;            /* requests for batches */
-	uint32_t filled;               /* slots that are not empty */
+	struct link_state *opened; /* our state when the session was opened */
+	uint64_t need_state; /* a state asked for after this many others */
+	uint64_t head, sent; /* batches [head, sent) are with the API process; before head all is applied */
+	uint32_t in_flight; /* requests for batches */
+	uint32_t filled; /* slots that are not empty */
 	uint32_t applying;
-	uint32_t credit;               /* requests to keep in flight */
-	uint64_t stream, stream_at;    /* stream_at: the batch that the stream began with */
-	bool broken;                   /* an apply failed: wait for the others, then decide */
+	uint32_t credit; /* requests to keep in flight */
+	uint64_t stream, stream_at; /* stream_at: the batch that the stream began with */
+	bool broken; /* an apply failed: wait for the others, then decide */
 	tide_err why;
 	struct jid held_for;
-	bool urgent;                   /* somebody waits for this origin */
+	bool urgent; /* somebody waits for this origin */
 	uint64_t heard_at, until, held_since;
 	uint32_t backoff_ms, held_ms;
-	uint8_t avoid;                 /* a source that failed, until avoid_until */
+	uint8_t avoid; /* a source that failed, until avoid_until */
 	uint64_t avoid_until;
 	uint64_t idle_since;
-	uint64_t looked, look_at;      /* the news at which sources were last compared */
+	uint64_t looked, look_at; /* the news at which sources were last compared */
 	uint64_t behind, applied_seq, level_at; /* level_at: when all that the source had was applied */
 	char reason[LINK_REASON_MAX];
 	struct slot slots[LINK_WINDOW_MAX];
@@ -122,15 +122,15 @@ struct note_line {
 struct link {
 	struct link_options options;
 	uint64_t random;
-	bool local;                    /* the API process answers */
-	struct link_state *state;      /* ours; NULL: not known */
-	bool state_asking, state_now;  /* state_now: answer at once */
+	bool local; /* the API process answers */
+	struct link_state *state; /* ours; NULL: not known */
+	bool state_asking, state_now; /* state_now: answer at once */
 	uint64_t state_at, state_generation, states; /* states: asked for so far */
 	struct peer peers[LINK_PEERS_MAX];
-	struct pull *pulls;            /* LINK_PULLS_MAX */
+	struct pull *pulls; /* LINK_PULLS_MAX */
 	struct boot boots[LINK_BOOTS_MAX];
-	uint64_t generation, stream;   /* last given out */
-	uint64_t news;                 /* changes of what we or peers hold */
+	uint64_t generation, stream; /* last given out */
+	uint64_t news; /* changes of what we or peers hold */
 	/* leaving: one question at a time */
 	bool leave_asking, granted_asking;
 	uint64_t leave_at, leave_generation;
@@ -147,8 +147,21 @@ struct link {
 	uint32_t n_notes;
 };
 
-enum ticket_kind { TICKET_STATE = 1, TICKET_HELLO, TICKET_MEMBER, TICKET_OPEN, TICKET_NEXT, TICKET_APPLY, TICKET_READ, TICKET_LOAD,
-	TICKET_BOOT, TICKET_FLOOR, TICKET_LEAVE, TICKET_GRANTED, TICKET_CLOSE };
+enum ticket_kind {
+	TICKET_STATE = 1,
+	TICKET_HELLO,
+	TICKET_MEMBER,
+	TICKET_OPEN,
+	TICKET_NEXT,
+	TICKET_APPLY,
+	TICKET_READ,
+	TICKET_LOAD,
+	TICKET_BOOT,
+	TICKET_FLOOR,
+	TICKET_LEAVE,
+	TICKET_GRANTED,
+	TICKET_CLOSE
+};
 
 #define TICKET_GENERATION_BITS 48
 
@@ -156,7 +169,7 @@ static inline uint64_t
 ticket_make(enum ticket_kind kind, uint32_t slot, uint64_t generation)
 {
 	return (uint64_t)kind << 56 | (uint64_t)slot << TICKET_GENERATION_BITS |
-	    (generation & ((1ULL << TICKET_GENERATION_BITS) - 1));
+	       (generation & ((1ULL << TICKET_GENERATION_BITS) - 1));
 }
 
 static inline enum ticket_kind
@@ -178,10 +191,11 @@ ticket_generation(uint64_t ticket)
 }
 
 /* link.c */
-uint64_t link__backoff(struct link *link, uint64_t now, uint32_t *backoff_ms); /* when to try again; doubles */
+uint64_t link__backoff(
+    struct link *link, uint64_t now, uint32_t *backoff_ms); /* when to try again; doubles */
 void link__drop(struct link *link, void *payload);
 struct note_line *link__note(struct link *link, enum link_note note);
-void link__want_state(struct link *link);    /* a fresh one, soon */
+void link__want_state(struct link *link); /* a fresh one, soon */
 void link__reason(char to[LINK_REASON_MAX], struct bytes text);
 
 /* link_peer.c */
@@ -197,7 +211,8 @@ const struct wire_member *link__member(const struct link *link, uint8_t region);
 void link__pull_close(struct link *link, struct pull *pull, enum pull_state to);
 void link__pull_retry(struct link *link, uint64_t now, struct pull *pull, const char *why);
 void link__pulls_scan(struct link *link, uint64_t now); /* news of state or hello: which origins are there? */
-void link__pull_failed(struct link *link, uint64_t now, struct pull *pull, uint64_t ticket, const struct wire_error *error);
+void link__pull_failed(
+    struct link *link, uint64_t now, struct pull *pull, uint64_t ticket, const struct wire_error *error);
 bool link__pull_next(struct link *link, uint64_t now, struct pull *pull, struct link_action *out);
 bool link__dead(const struct link *link, struct jid origin);
 struct pull *link__pull_find(const struct link *link, struct jid origin);
@@ -209,7 +224,8 @@ const struct wire_table *link__table(const struct wire_state *state, uint64_t id
 /* link_boot.c */
 void link__boots_scan(struct link *link, uint64_t now);
 void link__boot_end(struct link *link, struct boot *boot);
-void link__boot_failed(struct link *link, uint64_t now, struct boot *boot, uint64_t ticket, const struct wire_error *error);
+void link__boot_failed(
+    struct link *link, uint64_t now, struct boot *boot, uint64_t ticket, const struct wire_error *error);
 void link__boot_done(struct link *link, uint64_t now, struct boot *boot, uint64_t ticket);
 void link__boot_peer_down(struct link *link, uint64_t now, struct peer *peer);
 bool link__boot_next(struct link *link, uint64_t now, struct boot *boot, struct link_action *out);

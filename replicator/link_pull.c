@@ -4,9 +4,9 @@
 
 #include "replicator/link_priv.h"
 
-#define CREDIT_IDLE 2          /* requests kept at a source that has nothing for now */
+#define CREDIT_IDLE 2 /* requests kept at a source that has nothing for now */
 #define AVOID_MS 10000
-#define FORGET_MS 60000        /* a pull with nothing to do */
+#define FORGET_MS 60000 /* a pull with nothing to do */
 #define FLOOR_WAIT_MS 1000
 #define HELD_MS_MIN 2
 #define LOOK_MS 500
@@ -113,14 +113,18 @@ link__pull_find(const struct link *link, struct jid origin)
 static void
 make(struct link *link, uint64_t now, struct jid origin)
 {
-	if (jid_region(origin) == 0 || jid_same(origin, link->state->state->id) || link__pull_find(link, origin) != NULL)
+	if (jid_region(origin) == 0 || jid_same(origin, link->state->state->id) ||
+	    link__pull_find(link, origin) != NULL)
 		return;
 	for (uint32_t i = 0; i < LINK_PULLS_MAX; i++) {
 		struct pull *pull = &link->pulls[i];
 
 		if (pull->used)
 			continue;
-		*pull = (struct pull){.used = true, .origin = origin, .generation = ++link->generation, .idle_since = now,
+		*pull = (struct pull){.used = true,
+		    .origin = origin,
+		    .generation = ++link->generation,
+		    .idle_since = now,
 		    .level_at = now};
 		return;
 	}
@@ -151,7 +155,8 @@ scan_peer(struct link *link, uint64_t now, const struct peer *peer)
 static bool
 forgettable(const struct link *link, uint64_t now, const struct pull *pull)
 {
-	return pull->state == PULL_IDLE && link__dead(link, pull->origin) && now - pull->idle_since > FORGET_MS;
+	return pull->state == PULL_IDLE && link__dead(link, pull->origin) &&
+	       now - pull->idle_since > FORGET_MS;
 }
 
 void
@@ -176,7 +181,8 @@ pull_of(struct link *link, uint64_t ticket, enum ticket_kind kind)
 	uint32_t slot = ticket_slot(ticket);
 	struct pull *pull = slot < LINK_PULLS_MAX ? &link->pulls[slot] : NULL;
 
-	if (ticket_kind(ticket) != kind || pull == NULL || !pull->used || pull->generation != ticket_generation(ticket))
+	if (ticket_kind(ticket) != kind || pull == NULL || !pull->used ||
+	    pull->generation != ticket_generation(ticket))
 		return NULL;
 	return pull;
 }
@@ -219,7 +225,8 @@ link_records(struct link *link, uint64_t now, uint64_t ticket, const struct link
 	pull->source->bytes += batch->bytes;
 	pull->source->records += batch->n_records;
 	slot = slot_of(pull, link, batch->index);
-	if (batch->index < pull->head || batch->index >= pull->head + link->options.window || slot->state != SLOT_EMPTY) {
+	if (batch->index < pull->head || batch->index >= pull->head + link->options.window ||
+	    slot->state != SLOT_EMPTY) {
 		link__pull_retry(link, now, pull, "a batch out of its window");
 		return false;
 	}
@@ -324,13 +331,15 @@ link_applied(struct link *link, uint64_t now, uint64_t ticket, const struct wire
 	if (pull == NULL || pull->applying == 0)
 		return;
 	index = pull->stream_at + applied->index;
-	if (index < pull->head || index >= pull->sent || (slot = slot_of(pull, link, index))->state != SLOT_APPLYING) {
+	if (index < pull->head || index >= pull->sent ||
+	    (slot = slot_of(pull, link, index))->state != SLOT_APPLYING) {
 		retry_with_state(link, now, pull, "an apply was answered that was not asked for");
 		return;
 	}
 	pull->applying--;
 	if (applied->result == TIDE_OK && pull->broken) {
-		slot->state = SLOT_FILLED; /* its answer was overtaken by a failure's: applying it again changes nothing */
+		slot->state =
+		    SLOT_FILLED; /* its answer was overtaken by a failure's: applying it again changes nothing */
 	} else if (applied->result == TIDE_OK) {
 		slot->state = SLOT_DONE;
 		pull->backoff_ms = 0;
@@ -390,7 +399,8 @@ below_floor(struct link *link, uint64_t now, struct pull *pull, uint64_t table)
 }
 
 void
-link__pull_failed(struct link *link, uint64_t now, struct pull *pull, uint64_t ticket, const struct wire_error *error)
+link__pull_failed(
+    struct link *link, uint64_t now, struct pull *pull, uint64_t ticket, const struct wire_error *error)
 {
 	char why[LINK_REASON_MAX];
 
@@ -432,7 +442,10 @@ next_open(struct link *link, uint64_t now, struct pull *pull, struct link_action
 	link->state->references++;
 	pull->heard_at = now;
 	move(pull, PULL_OPENING);
-	*out = (struct link_action){.kind = LINK_OPEN, .source = source->region, .origin = pull->origin, .state = pull->opened,
+	*out = (struct link_action){.kind = LINK_OPEN,
+	    .source = source->region,
+	    .origin = pull->origin,
+	    .state = pull->opened,
 	    .ticket = ticket_make(TICKET_OPEN, (uint32_t)(pull - link->pulls), pull->generation)};
 	return true;
 }
@@ -470,7 +483,7 @@ static bool
 exhausted(struct link *link, uint64_t now, const struct pull *pull)
 {
 	return pull->filled == 0 && pull->head > 0 && pull->behind == 0 && link__dead(link, pull->origin) &&
-	    link__source(link, now, pull) == NULL;
+	       link__source(link, now, pull) == NULL;
 }
 
 static bool
@@ -484,8 +497,11 @@ next_credit(struct link *link, uint64_t now, struct pull *pull, struct link_acti
 		return false;
 	if (pull->in_flight++ == 0)
 		pull->heard_at = now;
-	*out = (struct link_action){.kind = LINK_NEXT, .source = pull->source->region, .session = pull->session,
-	    .origin = pull->origin, .urgent = urgent,
+	*out = (struct link_action){.kind = LINK_NEXT,
+	    .source = pull->source->region,
+	    .session = pull->session,
+	    .origin = pull->origin,
+	    .urgent = urgent,
 	    .ticket = ticket_make(TICKET_NEXT, (uint32_t)(pull - link->pulls), pull->generation)};
 	return true;
 }
@@ -500,8 +516,12 @@ next_apply(struct link *link, struct pull *pull, struct link_action *out)
 		return false;
 	slot->state = SLOT_APPLYING;
 	pull->applying++;
-	*out = (struct link_action){.kind = LINK_APPLY, .source = pull->source->region, .origin = pull->origin,
-	    .stream = pull->stream, .index = pull->sent - pull->stream_at, .payload = slot->batch.payload,
+	*out = (struct link_action){.kind = LINK_APPLY,
+	    .source = pull->source->region,
+	    .origin = pull->origin,
+	    .stream = pull->stream,
+	    .index = pull->sent - pull->stream_at,
+	    .payload = slot->batch.payload,
 	    .state = pull->opened,
 	    .ticket = ticket_make(TICKET_APPLY, (uint32_t)(pull - link->pulls), pull->generation)};
 	pull->sent++;
@@ -524,7 +544,9 @@ resume(struct link *link, struct pull *pull)
 static bool
 close_action(struct link *link, struct pull *pull, struct link_action *out)
 {
-	*out = (struct link_action){.kind = LINK_CLOSE, .source = pull->source->region, .session = pull->session,
+	*out = (struct link_action){.kind = LINK_CLOSE,
+	    .source = pull->source->region,
+	    .session = pull->session,
 	    .ticket = ticket_make(TICKET_CLOSE, 0, ++link->generation)};
 	return pull->session != 0;
 }
@@ -567,7 +589,8 @@ link__pull_next(struct link *link, uint64_t now, struct pull *pull, struct link_
 			resume(link, pull);
 		if (pull->state == PULL_RUNNING && next_apply(link, pull, out))
 			return true;
-		if (pull->state == PULL_RUNNING && pull->filled == link->options.window && pull->applying == 0) {
+		if (pull->state == PULL_RUNNING && pull->filled == link->options.window &&
+		    pull->applying == 0) {
 			link__pull_retry(link, now, pull, "a batch is missing");
 			return false;
 		}

@@ -7,8 +7,8 @@
 static bool
 follows(const struct wire_table *table)
 {
-	return table->shared &&
-	    (table->state == REPLICA_CATCHUP || table->state == REPLICA_ACTIVE || table->state == REPLICA_LEAVING);
+	return table->shared && (table->state == REPLICA_CATCHUP || table->state == REPLICA_ACTIVE ||
+				    table->state == REPLICA_LEAVING);
 }
 
 static void
@@ -40,7 +40,8 @@ link_state_decode(struct bytes in, struct link_state **out, struct tide_error *e
 	state->references = 1;
 	arena_init(&state->arena, WIRE_ARENA_MAX);
 	copy = arena_copy(&state->arena, in); /* what is decoded borrows from it */
-	rc = copy.at == NULL ? tide_fail(error, TIDE_NOMEM, NULL) : wire_decode(&state->arena, copy, &state->message, error);
+	rc = copy.at == NULL ? tide_fail(error, TIDE_NOMEM, NULL)
+			     : wire_decode(&state->arena, copy, &state->message, error);
 	if (rc == TIDE_OK && state->message.type == WIRE_STATE)
 		state->state = &state->message.state;
 	else if (rc == TIDE_OK && state->message.type == WIRE_HELLO && state->message.hello.has_state)
@@ -49,7 +50,8 @@ link_state_decode(struct bytes in, struct link_state **out, struct tide_error *e
 		rc = tide_fail(error, state->message.error.code, "%.*s", (int)state->message.error.message.n,
 		    state->message.error.message.n == 0 ? "" : (const char *)state->message.error.message.at);
 	else if (rc == TIDE_OK)
-		rc = tide_fail(error, TIDE_CORRUPT, "%s came instead of a state", wire_type_name(state->message.type));
+		rc = tide_fail(
+		    error, TIDE_CORRUPT, "%s came instead of a state", wire_type_name(state->message.type));
 	if (rc != TIDE_OK) {
 		link_state_release(state);
 		return rc == TIDE_OK ? TIDE_INTERNAL : rc;

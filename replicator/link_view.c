@@ -29,11 +29,13 @@ view_origin(const struct link *link, uint64_t now, const struct pull *pull, stru
 	/* Nothing is known of what we have not asked for: the time since we last had all of it is the bound. */
 	bool level = pull->filled == 0 && pull->behind == 0 && pull->state == PULL_RUNNING && pull->head > 0;
 
-	*out = (struct wire_origin){.origin = pull->origin, .via = pull->source != NULL ? pull->source->region : 0,
+	*out = (struct wire_origin){.origin = pull->origin,
+	    .via = pull->source != NULL ? pull->source->region : 0,
 	    .state = bytes_of_string(dead && pull->state == PULL_IDLE ? "closed" : pull_names[pull->state]),
 	    .reason = bytes_of_string(pull->reason),
 	    .held_for = pull->state == PULL_HELD ? pull->held_for : JID_NONE,
-	    .behind_records = pull->behind, .applied_seq = pull->applied_seq,
+	    .behind_records = pull->behind,
+	    .applied_seq = pull->applied_seq,
 	    .behind_ms = level || (dead && pull->state == PULL_IDLE) ? 0 : now - pull->level_at};
 	for (uint32_t i = 0; i < LINK_WINDOW_MAX; i++)
 		if (pull->slots[i].state != SLOT_EMPTY)
@@ -51,13 +53,19 @@ link_view(const struct link *link, uint64_t now, struct arena *arena, struct wir
 	if (out->links == NULL || out->origins == NULL || out->loadings == NULL)
 		return TIDE_NOMEM;
 	for (uint32_t i = 0; i < link->options.n_peers; i++) {
-		struct peer *peer = (struct peer *)&link->peers[i]; /* the rate's window is no part of the machine's state */
+		struct peer *peer =
+		    (struct peer *)&link->peers[i]; /* the rate's window is no part of the machine's state */
 
 		rate(peer, now);
-		out->links[out->n_links++] = (struct wire_link){.region = peer->region, .connected = peer->state == PEER_UP,
-		    .state = bytes_of_string(peer_names[peer->state]), .reason = bytes_of_string(peer->reason),
-		    .round_trip_us = peer->round_trip_us, .bytes_per_second = peer->bytes_per_second,
-		    .records_per_second = peer->records_per_second, .retries = peer->retries, .bytes = peer->bytes,
+		out->links[out->n_links++] = (struct wire_link){.region = peer->region,
+		    .connected = peer->state == PEER_UP,
+		    .state = bytes_of_string(peer_names[peer->state]),
+		    .reason = bytes_of_string(peer->reason),
+		    .round_trip_us = peer->round_trip_us,
+		    .bytes_per_second = peer->bytes_per_second,
+		    .records_per_second = peer->records_per_second,
+		    .retries = peer->retries,
+		    .bytes = peer->bytes,
 		    .records = peer->records};
 	}
 	for (uint32_t i = 0; i < LINK_PULLS_MAX; i++)

@@ -15,18 +15,18 @@
 #define TIDEMARK_VERSION "0.1.0"
 #endif
 
-static const char usage[] =
-    "usage: tidemark-replicator --config FILE [options]\n"
-    "\n"
-    "Ships changes between one region's API process and its peers.\n"
-    "\n"
-    "  --config FILE     the region's configuration (docs/configuration.md)\n"
-    "  --check-config    read the configuration, say whether it is sound, and exit\n"
-    "  --pid-file FILE   write this process's id there while it runs\n"
-    "  --help            this text\n"
-    "  --version         the version\n"
-    "\n"
-    "SIGTERM or SIGINT: close and exit 0; a second one exits at once. It holds no state: killing it loses nothing.\n";
+static const char usage[] = "usage: tidemark-replicator --config FILE [options]\n"
+			    "\n"
+			    "Ships changes between one region's API process and its peers.\n"
+			    "\n"
+			    "  --config FILE     the region's configuration (docs/configuration.md)\n"
+			    "  --check-config    read the configuration, say whether it is sound, and exit\n"
+			    "  --pid-file FILE   write this process's id there while it runs\n"
+			    "  --help            this text\n"
+			    "  --version         the version\n"
+			    "\n"
+			    "SIGTERM or SIGINT: close and exit 0; a second one exits at once. It holds no "
+			    "state: killing it loses nothing.\n";
 
 struct arguments {
 	const char *config, *pid_file;
@@ -48,10 +48,11 @@ on_signal(int number)
 static bool
 catch_signals(void)
 {
-	struct sigaction stop = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, ignore = {.sa_handler = SIG_IGN};
+	struct sigaction stop = {.sa_handler = on_signal, .sa_flags = SA_RESTART},
+			 ignore = {.sa_handler = SIG_IGN};
 
 	return sem_init(&asked_to_stop, 0, 0) == 0 && sigaction(SIGTERM, &stop, NULL) == 0 &&
-	    sigaction(SIGINT, &stop, NULL) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0;
+	       sigaction(SIGINT, &stop, NULL) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0;
 }
 
 /* 0: go on with what it read; else exit with that status minus 1. */
@@ -132,8 +133,8 @@ main(int argc, char **argv)
 		return 1;
 	}
 	if (arguments.check) {
-		printf("%s: sound; region %s, number %u, %u peers\n", arguments.config, config.region, (unsigned)config.number,
-		    (unsigned)config.replication.n_peers);
+		printf("%s: sound; region %s, number %u, %u peers\n", arguments.config, config.region,
+		    (unsigned)config.number, (unsigned)config.replication.n_peers);
 		return 0;
 	}
 	log_set_level(config.log_level);
@@ -146,12 +147,14 @@ main(int argc, char **argv)
 		return 1;
 	}
 	if (arguments.pid_file != NULL && !write_pid_file(arguments.pid_file)) {
-		fprintf(stderr, "tidemark-replicator: --pid-file: %s: %s\n", arguments.pid_file, strerror(errno));
+		fprintf(
+		    stderr, "tidemark-replicator: --pid-file: %s: %s\n", arguments.pid_file, strerror(errno));
 		daemon_stop(daemon);
 		return 1;
 	}
-	log_info("REPL-READY", "region=%s listen=%s endpoint=%s peers=%u pid=%ld", config.region, config.replication.listen,
-	    config.replication.endpoint, (unsigned)config.replication.n_peers, (long)getpid());
+	log_info("REPL-READY", "region=%s listen=%s endpoint=%s peers=%u pid=%ld", config.region,
+	    config.replication.listen, config.replication.endpoint, (unsigned)config.replication.n_peers,
+	    (long)getpid());
 	while (sem_wait(&asked_to_stop) != 0 && errno == EINTR)
 		; /* a signal that is not for us */
 	log_info("REPL-STOPPING", "region=%s", config.region);

@@ -78,14 +78,14 @@ fields_question(struct io *io, struct wire_question *q)
 }
 
 /* An array of structs: what is around each is the same for all. */
-#define ITEMS(io, items, n, max, fields)                                                                \
-	do {                                                                                            \
-		void *items_ = (items);                                                                 \
-		struct io_array around_ = io_items((io), &items_, &(n), (max), sizeof *(items));        \
-		(items) = items_;                                                                       \
-		for (uint32_t i_ = 0; i_ < (n); i_++)                                                   \
-			fields((io), &(items)[i_]);                                                     \
-		io_items_end((io), around_);                                                            \
+#define ITEMS(io, items, n, max, fields)                                                                     \
+	do {                                                                                                 \
+		void *items_ = (items);                                                                      \
+		struct io_array around_ = io_items((io), &items_, &(n), (max), sizeof *(items));             \
+		(items) = items_;                                                                            \
+		for (uint32_t i_ = 0; i_ < (n); i_++)                                                        \
+			fields((io), &(items)[i_]);                                                          \
+		io_items_end((io), around_);                                                                 \
 	} while (0)
 
 static void
@@ -378,9 +378,9 @@ static void
 message_fields(struct io *io, struct wire_message *m)
 {
 	switch (m->type) {
-#define X(type, member)                                                                                 \
-	case WIRE_##type:                                                                               \
-		message_##member(io, &m->member);                                                       \
+#define X(type, member)                                                                                      \
+	case WIRE_##type:                                                                                    \
+		message_##member(io, &m->member);                                                            \
 		break;
 		WIRE_TYPES(X)
 #undef X
@@ -392,7 +392,8 @@ message_fields(struct io *io, struct wire_message *m)
 tide_err
 wire_encode(const struct wire_message *message, struct buf *out)
 {
-	struct wire_message copy = *message; /* the field functions take what they may fill in; writing, they only read */
+	struct wire_message copy =
+	    *message; /* the field functions take what they may fill in; writing, they only read */
 	struct io io = {.out = out};
 	uint64_t protocol = WIRE_PROTOCOL, type = message->type;
 	struct io_array around = io_open(&io);
@@ -417,18 +418,20 @@ wire_decode(struct arena *arena, struct bytes in, struct wire_message *out, stru
 	around = io_open(&io);
 	io_u64(&io, &protocol);
 	if (io.in.rc == TIDE_OK && protocol != WIRE_PROTOCOL)
-		return tide_fail(error, TIDE_FORMAT, "the peer speaks replication protocol %llu, this one speaks %d",
+		return tide_fail(error, TIDE_FORMAT,
+		    "the peer speaks replication protocol %llu, this one speaks %d",
 		    (unsigned long long)protocol, WIRE_PROTOCOL);
 	io_u64(&io, &type);
 	if (io.in.rc == TIDE_OK && type >= WIRE_TYPES_N)
-		return tide_fail(error, TIDE_FORMAT, "a message of type %llu is not known here", (unsigned long long)type);
+		return tide_fail(
+		    error, TIDE_FORMAT, "a message of type %llu is not known here", (unsigned long long)type);
 	out->type = (enum wire_type)type;
 	if (io.in.rc == TIDE_OK)
 		message_fields(&io, out);
 	io_close(&io, around);
 	if (io.rc != TIDE_OK || io.in.rc != TIDE_OK || io.in.at != io.in.end)
-		return tide_fail(error, io.rc != TIDE_OK ? io.rc : TIDE_CORRUPT, "an unreadable %s message of %zu bytes",
-		    wire_type_name(out->type), in.n);
+		return tide_fail(error, io.rc != TIDE_OK ? io.rc : TIDE_CORRUPT,
+		    "an unreadable %s message of %zu bytes", wire_type_name(out->type), in.n);
 	return TIDE_OK;
 }
 

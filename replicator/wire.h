@@ -33,36 +33,36 @@
 #include "conflict/vector.h"
 
 #define WIRE_PROTOCOL 1
-#define WIRE_MESSAGE_MAX (24u << 20)    /* bytes; what a socket accepts */
-#define WIRE_UNITS_MAX (64u << 20)      /* bytes of units in one batch, uncompressed */
-#define WIRE_ARENA_MAX (64u << 20)      /* what one message may take decoded */
+#define WIRE_MESSAGE_MAX (24u << 20) /* bytes; what a socket accepts */
+#define WIRE_UNITS_MAX (64u << 20) /* bytes of units in one batch, uncompressed */
+#define WIRE_ARENA_MAX (64u << 20) /* what one message may take decoded */
 #define WIRE_TABLES_MAX 65536
-#define WIRE_COMPRESS_MIN 8192          /* smaller batches travel as they are */
+#define WIRE_COMPRESS_MIN 8192 /* smaller batches travel as they are */
 
-#define WIRE_TYPES(X)                                                                                   \
-	X(ERROR, error)                                                                                 \
-	X(DONE, done)                                                                                   \
-	X(HELLO, hello)                                                                                 \
-	X(SHIP_OPEN, ship_open)                                                                         \
-	X(SHIP_OPENED, ship_opened)                                                                     \
-	X(SHIP_NEXT, ship_next)                                                                         \
-	X(RECORDS, records)                                                                             \
-	X(SHIP_CLOSE, ship_close)                                                                       \
-	X(SNAP_READ, snap_read)                                                                         \
-	X(PIECE, piece)                                                                                 \
-	X(LEAVE_ASK, leave_ask)                                                                         \
-	X(LEAVE_ANSWER, leave_answer)                                                                   \
-	X(STATE_ASK, state_ask)                                                                         \
-	X(STATE, state)                                                                                 \
-	X(APPLY, apply)                                                                                 \
-	X(APPLIED, applied)                                                                             \
-	X(LOAD, load)                                                                                   \
-	X(BOOT, boot)                                                                                   \
-	X(MEMBER, member)                                                                               \
-	X(LEAVE_GRANTED, leave_granted)                                                                 \
-	X(LINKS, links)                                                                                 \
-	X(STATUS_ASK, status_ask)                                                                       \
-	X(STATUS, status)                                                                               \
+#define WIRE_TYPES(X)                                                                                        \
+	X(ERROR, error)                                                                                      \
+	X(DONE, done)                                                                                        \
+	X(HELLO, hello)                                                                                      \
+	X(SHIP_OPEN, ship_open)                                                                              \
+	X(SHIP_OPENED, ship_opened)                                                                          \
+	X(SHIP_NEXT, ship_next)                                                                              \
+	X(RECORDS, records)                                                                                  \
+	X(SHIP_CLOSE, ship_close)                                                                            \
+	X(SNAP_READ, snap_read)                                                                              \
+	X(PIECE, piece)                                                                                      \
+	X(LEAVE_ASK, leave_ask)                                                                              \
+	X(LEAVE_ANSWER, leave_answer)                                                                        \
+	X(STATE_ASK, state_ask)                                                                              \
+	X(STATE, state)                                                                                      \
+	X(APPLY, apply)                                                                                      \
+	X(APPLIED, applied)                                                                                  \
+	X(LOAD, load)                                                                                        \
+	X(BOOT, boot)                                                                                        \
+	X(MEMBER, member)                                                                                    \
+	X(LEAVE_GRANTED, leave_granted)                                                                      \
+	X(LINKS, links)                                                                                      \
+	X(STATUS_ASK, status_ask)                                                                            \
+	X(STATUS, status)                                                                                    \
 	X(MEMBER_LOST, member_lost)
 
 /* Numbers on the wire: in this order from 0, never changed; new ones go to the end. */
@@ -74,8 +74,8 @@ enum wire_type {
 };
 
 struct wire_error {
-	tide_err code;             /* by name on the wire; one that is not known is INTERNAL */
-	uint64_t table;            /* SHIP_OPEN: the one whose records are gone; 0: none */
+	tide_err code; /* by name on the wire; one that is not known is INTERNAL */
+	uint64_t table; /* SHIP_OPEN: the one whose records are gone; 0: none */
 	struct bytes message;
 };
 
@@ -95,7 +95,7 @@ struct wire_boot {
 
 struct wire_table {
 	uint64_t id;
-	uint8_t state;             /* enum replica_state */
+	uint8_t state; /* enum replica_state */
 	bool shared;
 	struct vector vector, position;
 	struct wire_boot boot;
@@ -111,14 +111,14 @@ struct wire_member {
 /* A leaving replica's question that waits for answers. */
 struct wire_question {
 	uint64_t table, number;
-	struct bytes staying;      /* region numbers, a byte each */
+	struct bytes staying; /* region numbers, a byte each */
 };
 
 struct wire_state {
 	struct jid id;
 	uint64_t nonce;
 	struct hlc clock;
-	uint64_t signature;        /* changes when a table's state, a member, a bootstrap or a question does */
+	uint64_t signature; /* changes when a table's state, a member, a bootstrap or a question does */
 	struct wire_table *tables;
 	uint32_t n_tables;
 	struct wire_member *members;
@@ -128,14 +128,14 @@ struct wire_state {
 };
 
 struct wire_hello {
-	uint8_t from, to;          /* region numbers */
-	struct bytes name;         /* of the sender's region */
-	struct jid id;             /* the sender's journal, its nonce, its clock */
+	uint8_t from, to; /* region numbers */
+	struct bytes name; /* of the sender's region */
+	struct jid id; /* the sender's journal, its nonce, its clock */
 	uint64_t nonce;
 	struct hlc clock;
 	uint16_t known_incarnation; /* what the sender knows of the receiver; 0: nothing */
 	uint64_t known_nonce;
-	bool has_state;            /* the answer */
+	bool has_state; /* the answer */
 	struct wire_state state;
 };
 
@@ -146,10 +146,10 @@ struct wire_wanted {
 };
 
 struct wire_ship_open {
-	uint8_t from;              /* region number of the one that asks */
-	uint64_t instance;         /* of its replicator: a new one's session replaces an old one's */
+	uint8_t from; /* region number of the one that asks */
+	uint64_t instance; /* of its replicator: a new one's session replaces an old one's */
 	struct jid origin;
-	uint64_t position;         /* the least over its tables */
+	uint64_t position; /* the least over its tables */
 	struct wire_wanted *tables;
 	uint32_t n_tables;
 };
@@ -161,7 +161,7 @@ struct wire_ship_opened {
 struct wire_ship_next {
 	uint64_t session;
 	uint64_t bytes_max;
-	bool urgent;               /* answer the oldest held request of this session at once */
+	bool urgent; /* answer the oldest held request of this session at once */
 };
 
 struct wire_told {
@@ -172,17 +172,17 @@ struct wire_told {
 
 struct wire_records {
 	uint64_t session;
-	uint64_t index;            /* of the batch in its session, from 0: answers may overtake each other */
+	uint64_t index; /* of the batch in its session, from 0: answers may overtake each other */
 	struct mark base, upto;
 	bool at_end;
 	uint64_t behind;
-	bool tells;                /* `promise` and `told` hold: at the end of the sender's own journal */
+	bool tells; /* `promise` and `told` hold: at the end of the sender's own journal */
 	struct hlc promise;
 	struct wire_told *told;
 	uint32_t n_told;
 	uint32_t n_units, n_records;
-	uint64_t plain_bytes;      /* of `units` uncompressed; 0: `units` is not compressed (zstd) */
-	struct bytes units;        /* each with a u32 (big-endian) length before it */
+	uint64_t plain_bytes; /* of `units` uncompressed; 0: `units` is not compressed (zstd) */
+	struct bytes units; /* each with a u32 (big-endian) length before it */
 };
 
 struct wire_ship_close {
@@ -192,7 +192,7 @@ struct wire_ship_close {
 /* --- a snapshot --- */
 
 struct wire_snap_read {
-	uint64_t table, snapshot;  /* snapshot 0: open one */
+	uint64_t table, snapshot; /* snapshot 0: open one */
 	struct bytes after;
 	uint64_t bytes_max;
 };
@@ -204,7 +204,7 @@ struct wire_piece {
 	struct vector vector, position;
 	struct hlc clock;
 	uint64_t items_expected;
-	uint64_t plain_bytes;      /* as in RECORDS */
+	uint64_t plain_bytes; /* as in RECORDS */
 	struct bytes unit;
 };
 
@@ -222,61 +222,62 @@ struct wire_leave_answer {
 };
 
 struct wire_leave_granted {
-	uint8_t from;              /* the region that said yes */
+	uint8_t from; /* the region that said yes */
 	uint64_t table, number;
 };
 
 /* --- between a replicator and its endpoint --- */
 
 struct wire_state_ask {
-	uint64_t signature;        /* the one known; 0: answer at once */
+	uint64_t signature; /* the one known; 0: answer at once */
 };
 
 struct wire_apply {
 	uint64_t instance, stream; /* a later stream of one instance and origin ends an earlier one */
-	uint64_t index;            /* from 0, dense: applied in this order whatever order they come in */
+	uint64_t index; /* from 0, dense: applied in this order whatever order they come in */
 	struct jid origin;
 	uint8_t via;
-	uint64_t *tables;          /* that the session was opened with */
+	uint64_t *tables; /* that the session was opened with */
 	uint32_t n_tables;
 	struct wire_records records; /* uncompressed */
 };
 
 struct wire_applied {
 	uint64_t index;
-	tide_err result;           /* OK, GAP, HELD, FORKED, AGAIN (an earlier one of the stream failed), CORRUPT, ... */
-	struct jid held_for;       /* HELD: JID_NONE: for the clock */
+	tide_err
+	    result; /* OK, GAP, HELD, FORKED, AGAIN (an earlier one of the stream failed), CORRUPT, ... */
+	struct jid held_for; /* HELD: JID_NONE: for the clock */
 	uint64_t table;
-	uint32_t n_records;        /* that were new here */
+	uint32_t n_records; /* that were new here */
 	struct bytes message;
 };
 
 struct wire_load {
 	uint8_t source;
-	struct wire_piece piece;   /* uncompressed */
+	struct wire_piece piece; /* uncompressed */
 };
 
 struct wire_boot_ask {
 	uint64_t table;
-	bool restart;              /* forget what was loaded; else: its journal is gone, it has to be loaded */
+	bool restart; /* forget what was loaded; else: its journal is gone, it has to be loaded */
 };
 
 struct wire_member_heard {
-	struct wire_hello hello;   /* without state */
+	struct wire_hello hello; /* without state */
 };
 
 struct wire_link {
 	uint8_t region;
-	bool connected;            /* and greeted */
-	struct bytes state;        /* "down", "greeting", "up", "refused" */
-	struct bytes reason;       /* why it is refused or failed last */
+	bool connected; /* and greeted */
+	struct bytes state; /* "down", "greeting", "up", "refused" */
+	struct bytes reason; /* why it is refused or failed last */
 	uint64_t round_trip_us, bytes_per_second, records_per_second, retries, bytes, records;
 };
 
 struct wire_origin {
 	struct jid origin;
-	uint8_t via;               /* 0: nobody */
-	struct bytes state;        /* "idle", "wait", "opening", "running", "held", "stopped" */
+	uint8_t via; /* 0: nobody */
+	struct bytes state; /* "idle", "wait", "opening", "running", "held", "stopped" */
 	struct bytes reason;
 	struct jid held_for;
 	uint64_t behind_records, behind_ms, applied_seq;
@@ -308,7 +309,7 @@ struct wire_status {
 };
 
 struct wire_member_lost {
-	struct bytes name;         /* the region's */
+	struct bytes name; /* the region's */
 };
 
 struct wire_message {
@@ -348,7 +349,8 @@ tide_err wire_encode(const struct wire_message *message, struct buf *out);
  * Decode a message from anybody.
  * Errors     TIDE_CORRUPT, TIDE_NOMEM (also: larger than the arena's limit), TIDE_FORMAT (another protocol: `error` says which).
  */
-tide_err wire_decode(struct arena *arena, struct bytes in, struct wire_message *out, struct tide_error *error);
+tide_err wire_decode(
+    struct arena *arena, struct bytes in, struct wire_message *out, struct tide_error *error);
 
 /** "RECORDS". Never NULL. */
 const char *wire_type_name(enum wire_type type);

@@ -237,8 +237,8 @@ io_code(struct io *io, tide_err *v)
 	if (io_writing(io))
 		return;
 	*v = TIDE_INTERNAL;
-#define X(code, exception, http, text)                                                                  \
-	if (bytes_is(name, #code))                                                                      \
+#define X(code, exception, http, text)                                                                       \
+	if (bytes_is(name, #code))                                                                           \
 		*v = TIDE_##code;
 	TIDE_ERRORS(X)
 #undef X

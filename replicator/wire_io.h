@@ -13,11 +13,11 @@
 #include "conflict/vector.h"
 
 struct io {
-	struct buf *out;       /* writing; NULL: reading */
+	struct buf *out; /* writing; NULL: reading */
 	struct unpack in;
 	struct arena *arena;
-	uint32_t n;            /* of the open array: fields written, or left to read */
-	tide_err rc;           /* beside in.rc: TIDE_NOMEM */
+	uint32_t n; /* of the open array: fields written, or left to read */
+	tide_err rc; /* beside in.rc: TIDE_NOMEM */
 };
 
 /* What io_close needs of the array around the one that was opened. */

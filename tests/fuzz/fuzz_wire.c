@@ -18,12 +18,14 @@ LLVMFuzzerTestOneInput(const uint8_t *at, size_t n)
 		if (wire_encode(&message, &once) != TIDE_OK)
 			abort();
 		if (wire_decode(&arena, buf_bytes(&once), &again, &error) == TIDE_OK) {
-			if (wire_encode(&again, &twice) != TIDE_OK || !bytes_equal(buf_bytes(&once), buf_bytes(&twice)))
+			if (wire_encode(&again, &twice) != TIDE_OK ||
+			    !bytes_equal(buf_bytes(&once), buf_bytes(&twice)))
 				abort();
 		} else if (error.code != TIDE_NOMEM) {
 			abort();
 		}
-		if (message.type == WIRE_RECORDS && message.records.plain_bytes > 0 && message.records.plain_bytes < 1 << 20)
+		if (message.type == WIRE_RECORDS && message.records.plain_bytes > 0 &&
+		    message.records.plain_bytes < 1 << 20)
 			(void)wire_decompress(message.records.units, message.records.plain_bytes, &plain);
 	}
 	buf_fini(&once);

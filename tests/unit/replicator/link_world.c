@@ -17,7 +17,7 @@ struct row {
 
 struct region {
 	struct link *link;
-	uint64_t life;       /* of its replicator; what was under way for a former one is dropped */
+	uint64_t life; /* of its replicator; what was under way for a former one is dropped */
 	uint64_t api_life;
 	uint64_t applied[WORLD_REGIONS + 1];
 	/* what the endpoint keeps: one stream per origin */
@@ -36,7 +36,18 @@ struct payload {
 	uint64_t base, upto;
 };
 
-enum kind { ANSWER_STATE, ANSWER_HELLO, ANSWER_FAILED, ANSWER_OPENED, ANSWER_RECORDS, ANSWER_APPLIED, ANSWER_DONE, ASK_NEXT, ASK_APPLY, PEER_EVENT };
+enum kind {
+	ANSWER_STATE,
+	ANSWER_HELLO,
+	ANSWER_FAILED,
+	ANSWER_OPENED,
+	ANSWER_RECORDS,
+	ANSWER_APPLIED,
+	ANSWER_DONE,
+	ASK_NEXT,
+	ASK_APPLY,
+	PEER_EVENT
+};
 
 /* Something that will happen to a region. */
 struct event {
@@ -148,14 +159,16 @@ state_of(struct world *world, unsigned region, unsigned for_peer)
 	struct wire_member members[WORLD_REGIONS];
 	struct wire_message message = {0};
 	struct wire_table table = {.id = WORLD_TABLE, .state = REPLICA_ACTIVE, .shared = true};
-	struct wire_state state = {.id = id_of(region), .nonce = region, .signature = 1, .tables = &table, .n_tables = 1};
+	struct wire_state state = {
+	    .id = id_of(region), .nonce = region, .signature = 1, .tables = &table, .n_tables = 1};
 	struct link_state *out;
 	struct tide_error error;
 	struct buf bytes = {0};
 	size_t n = 0;
 
 	for (unsigned o = 1; o <= world->options.regions; o++) {
-		entries[n++] = (struct vector_entry){id_of(o), {o == region ? world->written_by[o] : world->region[region].applied[o], {0}}};
+		entries[n++] = (struct vector_entry){
+		    id_of(o), {o == region ? world->written_by[o] : world->region[region].applied[o], {0}}};
 		if (o != region)
 			members[state.n_members++] = (struct wire_member){(uint8_t)o, 1, o, true, false};
 	}
@@ -168,8 +181,14 @@ state_of(struct world *world, unsigned region, unsigned for_peer)
 	} else {
 		state.n_members = 0;
 		message.type = WIRE_HELLO;
-		message.hello = (struct wire_hello){.from = (uint8_t)region, .to = (uint8_t)for_peer, .id = state.id,
-		    .nonce = state.nonce, .known_incarnation = 1, .known_nonce = for_peer, .has_state = true, .state = state};
+		message.hello = (struct wire_hello){.from = (uint8_t)region,
+		    .to = (uint8_t)for_peer,
+		    .id = state.id,
+		    .nonce = state.nonce,
+		    .known_incarnation = 1,
+		    .known_nonce = for_peer,
+		    .has_state = true,
+		    .state = state};
 	}
 	assert_int_equal(wire_encode(&message, &bytes), TIDE_OK);
 	assert_int_equal(link_state_decode(buf_bytes(&bytes), &out, &error), TIDE_OK);
@@ -212,8 +231,12 @@ serve_open(struct world *world, const struct link_action *action, unsigned clien
 	}
 	session = session != NULL ? session : unused;
 	assert_non_null(session);
-	*session = (struct session){.id = ++world->last_session, .server = server, .client = client, .origin = origin,
-	    .at = link_state_wanted(action->state, action->origin, wanted), .api_life = world->region[server].api_life};
+	*session = (struct session){.id = ++world->last_session,
+	    .server = server,
+	    .client = client,
+	    .origin = origin,
+	    .at = link_state_wanted(action->state, action->origin, wanted),
+	    .api_life = world->region[server].api_life};
 	event = later(world, ANSWER_OPENED, client, 2 * network_delay(world));
 	event->ticket = action->ticket;
 	event->session = session->id;
@@ -259,9 +282,14 @@ serve_next(struct world *world, struct event *ask)
 	event = later(world, ANSWER_RECORDS, ask->region, network_delay(world));
 	event->life = ask->life;
 	event->ticket = ask->ticket;
-	event->batch = (struct link_batch){.index = session->index++, .n_records = (uint32_t)(top - session->at),
-	    .bytes = 100, .at_end = top == has(world, session->server, session->origin), .empty = top == session->at,
-	    .upto_seq = top, .behind = has(world, session->server, session->origin) - top, .payload = payload};
+	event->batch = (struct link_batch){.index = session->index++,
+	    .n_records = (uint32_t)(top - session->at),
+	    .bytes = 100,
+	    .at_end = top == has(world, session->server, session->origin),
+	    .empty = top == session->at,
+	    .upto_seq = top,
+	    .behind = has(world, session->server, session->origin) - top,
+	    .payload = payload};
 	session->at = top;
 }
 
@@ -292,7 +320,8 @@ apply(struct world *world, struct event *ask)
 	region->next[o]++;
 	if (payload->base > region->applied[o])
 		event->applied.result = TIDE_GAP;
-	for (uint64_t seq = region->applied[o] + 1; seq <= payload->upto && event->applied.result == TIDE_OK; seq++) {
+	for (uint64_t seq = region->applied[o] + 1; seq <= payload->upto && event->applied.result == TIDE_OK;
+	     seq++) {
 		const struct row *row = &world->journal[o][seq];
 
 		for (unsigned d = 1; d <= world->options.regions; d++)
@@ -446,8 +475,8 @@ static bool
 concerns(const struct world *world, const struct event *event)
 {
 	const struct region *region = &world->region[event->region];
-	bool local = event->kind == ANSWER_STATE || event->kind == ANSWER_APPLIED || event->kind == ANSWER_DONE ||
-	    event->kind == ASK_APPLY;
+	bool local = event->kind == ANSWER_STATE || event->kind == ANSWER_APPLIED ||
+		     event->kind == ANSWER_DONE || event->kind == ASK_APPLY;
 
 	return event->life == region->life && (!local || event->api_life == region->api_life);
 }
@@ -455,7 +484,8 @@ concerns(const struct world *world, const struct event *event)
 static void
 chaos(struct world *world)
 {
-	unsigned a = 1 + (unsigned)draw(world, world->options.regions), b = 1 + (unsigned)draw(world, world->options.regions);
+	unsigned a = 1 + (unsigned)draw(world, world->options.regions),
+		 b = 1 + (unsigned)draw(world, world->options.regions);
 
 	if (world->calm)
 		return;
@@ -495,9 +525,14 @@ world_run(struct world *world, unsigned ms)
 static void
 start_link(struct world *world, unsigned region)
 {
-	struct link_options options = {.region = (uint8_t)region, .window = world->options.window,
-	    .seed = world->options.seed + region + world->now, .hello_ms = 200, .stall_ms = 1500, .retry_ms_min = 10,
-	    .retry_ms_max = 200, .held_ms = 20};
+	struct link_options options = {.region = (uint8_t)region,
+	    .window = world->options.window,
+	    .seed = world->options.seed + region + world->now,
+	    .hello_ms = 200,
+	    .stall_ms = 1500,
+	    .retry_ms_min = 10,
+	    .retry_ms_max = 200,
+	    .held_ms = 20};
 
 	for (unsigned p = 1; p <= world->options.regions; p++)
 		if (p != region)
@@ -650,8 +685,9 @@ world_print(const struct world *world)
 		arena_init(&arena, 0);
 		assert_int_equal(link_view(world->region[r].link, world->now, &arena, &view), TIDE_OK);
 		for (uint32_t i = 0; i < view.n_origins; i++)
-			print_error("region %u origin %u: %.*s via %u, applied %llu of %llu, %.*s\n", r, jid_region(view.origins[i].origin),
-			    (int)view.origins[i].state.n, (const char *)view.origins[i].state.at, view.origins[i].via,
+			print_error("region %u origin %u: %.*s via %u, applied %llu of %llu, %.*s\n", r,
+			    jid_region(view.origins[i].origin), (int)view.origins[i].state.n,
+			    (const char *)view.origins[i].state.at, view.origins[i].via,
 			    (unsigned long long)world->region[r].applied[jid_region(view.origins[i].origin)],
 			    (unsigned long long)world->written_by[jid_region(view.origins[i].origin)],
 			    (int)view.origins[i].reason.n, (const char *)view.origins[i].reason.at);

@@ -21,11 +21,11 @@
 struct world_options {
 	uint64_t seed;
 	unsigned regions;
-	unsigned loss_percent;    /* of messages between regions */
-	unsigned delay_ms;        /* at most, one way */
+	unsigned loss_percent; /* of messages between regions */
+	unsigned delay_ms; /* at most, one way */
 	unsigned window;
-	bool cuts;                /* links come and go */
-	bool crashes;             /* replicators and API processes die and come back */
+	bool cuts; /* links come and go */
+	bool crashes; /* replicators and API processes die and come back */
 };
 
 struct world;

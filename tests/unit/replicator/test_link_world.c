@@ -139,8 +139,13 @@ many_worlds(bool cuts, bool crashes, unsigned loss, uint64_t first)
 
 	for (uint64_t seed = first; seed < first + worlds; seed++) {
 		unsigned regions = 2 + (unsigned)(seed % 3);
-		struct world_options options = {.seed = seed, .regions = regions, .loss_percent = loss,
-		    .delay_ms = 1 + (unsigned)(seed % 20), .window = 2 + (unsigned)(seed % 15), .cuts = cuts, .crashes = crashes};
+		struct world_options options = {.seed = seed,
+		    .regions = regions,
+		    .loss_percent = loss,
+		    .delay_ms = 1 + (unsigned)(seed % 20),
+		    .window = 2 + (unsigned)(seed % 15),
+		    .cuts = cuts,
+		    .crashes = crashes};
 		struct world *world = world_new(&options);
 
 		live(world, regions, 4000, seed);

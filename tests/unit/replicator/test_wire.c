@@ -26,15 +26,33 @@ static struct wire_origin origins[] = {
     {{5}, 2, {(const uint8_t *)"held", 4}, {(const uint8_t *)"x", 1}, {6}, 1, 2, 3}};
 static struct wire_loading loadings[] = {{100, 2, {(const uint8_t *)"loading", 7}, 4}};
 
-#define STATE {{0x01000100}, 5, {6}, 7, tables, 2, members, 2, questions, 1}
-#define RECORDS {4, 5, {6, {7}}, {8, {9}}, true, 10, true, {11}, told, 2, 12, 13, 0, {(const uint8_t *)"units", 5}}
-#define PIECE {1, 2, {(const uint8_t *)"a", 1}, {(const uint8_t *)"b", 1}, true, {entries, 2, 2}, {entries, 1, 1}, {3}, 4, 0, {(const uint8_t *)"u", 1}}
+#define STATE                                                                                                \
+	{                                                                                                    \
+		{0x01000100}, 5, {6}, 7, tables, 2, members, 2, questions, 1                                 \
+	}
+#define RECORDS                                                                                              \
+	{                                                                                                    \
+		4, 5, {6, {7}}, {8, {9}}, true, 10, true, {11}, told, 2, 12, 13, 0,                          \
+		{                                                                                            \
+			(const uint8_t *)"units", 5                                                          \
+		}                                                                                            \
+	}
+#define PIECE                                                                                                \
+	{                                                                                                    \
+		1, 2, {(const uint8_t *)"a", 1}, {(const uint8_t *)"b", 1}, true, {entries, 2, 2},           \
+		    {entries, 1, 1}, {3}, 4, 0,                                                              \
+		{                                                                                            \
+			(const uint8_t *)"u", 1                                                              \
+		}                                                                                            \
+	}
 
 static const struct wire_message samples[] = {
     {.type = WIRE_ERROR, .error = {TIDE_NOTFOUND, 5, {(const uint8_t *)"gone", 4}}},
     {.type = WIRE_DONE},
-    {.type = WIRE_HELLO, .hello = {1, 2, {(const uint8_t *)"eu-west-1", 9}, {0x01000200}, 5, {6}, 1, 7, false, {{0}}}},
-    {.type = WIRE_HELLO, .hello = {1, 2, {(const uint8_t *)"eu-west-1", 9}, {0x01000200}, 5, {6}, 1, 7, true, STATE}},
+    {.type = WIRE_HELLO,
+	.hello = {1, 2, {(const uint8_t *)"eu-west-1", 9}, {0x01000200}, 5, {6}, 1, 7, false, {{0}}}},
+    {.type = WIRE_HELLO,
+	.hello = {1, 2, {(const uint8_t *)"eu-west-1", 9}, {0x01000200}, 5, {6}, 1, 7, true, STATE}},
     {.type = WIRE_SHIP_OPEN, .ship_open = {1, 2, {3}, 4, wanted, 2}},
     {.type = WIRE_SHIP_OPENED, .ship_opened = {UINT64_MAX}},
     {.type = WIRE_SHIP_NEXT, .ship_next = {1, 262144, true}},
@@ -50,7 +68,8 @@ static const struct wire_message samples[] = {
     {.type = WIRE_APPLIED, .applied = {1, TIDE_HELD, {2}, 3, 4, {(const uint8_t *)"why", 3}}},
     {.type = WIRE_LOAD, .load = {1, PIECE}},
     {.type = WIRE_BOOT, .boot = {1, true}},
-    {.type = WIRE_MEMBER, .member = {{1, 2, {(const uint8_t *)"eu-west-1", 9}, {0x01000200}, 5, {6}, 1, 7, false, {{0}}}}},
+    {.type = WIRE_MEMBER,
+	.member = {{1, 2, {(const uint8_t *)"eu-west-1", 9}, {0x01000200}, 5, {6}, 1, 7, false, {{0}}}}},
     {.type = WIRE_LEAVE_GRANTED, .leave_granted = {1, 2, 3}},
     {.type = WIRE_LINKS, .links = {1, links, 1, origins, 1, loadings, 1}},
     {.type = WIRE_STATUS_ASK},
@@ -89,7 +108,8 @@ what_goes_in_comes_out(void **state)
 static void
 fields_arrive_as_they_were(void **state)
 {
-	struct wire_message in = {.type = WIRE_HELLO, .hello = {1, 2, {(const uint8_t *)"eu-west-1", 9}, {0x01000200}, 5, {6}, 1, 7, true, STATE}};
+	struct wire_message in = {.type = WIRE_HELLO,
+	    .hello = {1, 2, {(const uint8_t *)"eu-west-1", 9}, {0x01000200}, 5, {6}, 1, 7, true, STATE}};
 	struct buf bytes = {0};
 	struct wire_message out;
 	struct arena arena;
