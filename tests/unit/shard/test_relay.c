@@ -303,6 +303,32 @@ an_image_that_cannot_be_read_loses_its_conflict_like_any_other(void **state)
 	world_close(&world);
 }
 
+static void
+while_the_conflict_log_is_loaded_nothing_gets_in_between(void **state)
+{
+	struct snapshot *snapshot;
+	struct world world;
+
+	(void)state;
+	world_open(&world, 2, "leveldb");
+	world_table(&world, USER_TABLE);
+	put(&world, 1, "k", "early");
+	world.now_ms += 10;
+	put(&world, 2, "k", "late");
+	set_state(&world, 2, TABLE_CONFLICTS, REPLICA_CREATING);
+	assert_int_equal(snapshot_open(world.shard[1], TABLE_CONFLICTS, &snapshot), TIDE_OK);
+	assert_int_equal(pull(&world, 2, 1, 1), TIDE_OK); /* region 2 finds the conflict */
+	assert_int_equal(count_items(&world, 2, TABLE_CONFLICTS, true), 0);
+	/* An entry of its own would have to be in the snapshot, which was taken before. */
+	while (!load_step(&world, 2, snapshot, 1, TABLE_CONFLICTS, 3))
+		continue;
+	snapshot_close(snapshot);
+	settle(&world);
+	for (unsigned r = 1; r <= 2; r++)
+		assert_int_equal(count_items(&world, r, TABLE_CONFLICTS, false), 1);
+	world_close(&world);
+}
+
 int
 main(void)
 {
@@ -314,6 +340,7 @@ main(void)
 	    cmocka_unit_test(a_replica_that_comes_back_knows_what_was_trimmed),
 	    cmocka_unit_test(a_dead_journal_does_not_keep_segments),
 	    cmocka_unit_test(an_image_that_cannot_be_read_loses_its_conflict_like_any_other),
+	    cmocka_unit_test(while_the_conflict_log_is_loaded_nothing_gets_in_between),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -242,6 +242,84 @@ a_table_that_goes_takes_its_items_along(void **state)
 	world_close(&world);
 }
 
+/* The newest is not the only one, and a damaged one does not push a good one out. */
+static void
+a_damaged_checkpoint_is_set_aside(void **state)
+{
+	struct tide_error error;
+	struct world world;
+	char command[512];
+
+	(void)state;
+	world_open(&world, 1, "leveldb");
+	world_table(&world, USER_TABLE);
+	put(&world, 1, "a", "1");
+	assert_int_equal(shard_checkpoint(world.shard[1], &error), TIDE_OK);
+	put(&world, 1, "b", "2");
+	assert_int_equal(shard_checkpoint(world.shard[1], &error), TIDE_OK);
+	region_stop(&world, 1, false);
+	snprintf(command, sizeof command,
+	    "f=$(ls %s/1/checkpoint-* | tail -n 1); printf x | dd of=$f bs=1 seek=30 conv=notrunc "
+	    "2>/dev/null",
+	    world.dir);
+	assert_int_equal(system(command), 0);
+	region_start(&world, 1);
+	assert_string_equal(get(&world, 1, "b"), "2");
+	put(&world, 1, "c", "3");
+	assert_int_equal(shard_checkpoint(world.shard[1], &error), TIDE_OK);
+	snprintf(command, sizeof command,
+	    "test $(ls %s/1/checkpoint-* | grep -c damaged) = 1 && test $(ls %s/1/checkpoint-* | grep -vc "
+	    "damaged) = 2",
+	    world.dir, world.dir);
+	assert_int_equal(system(command), 0);
+	world_close(&world);
+}
+
+static void
+what_was_replayed_counts_towards_the_next_checkpoint(void **state)
+{
+	struct tide_error error;
+	struct world world;
+	uint64_t bytes;
+
+	(void)state;
+	world_open(&world, 1, "leveldb");
+	world_table(&world, USER_TABLE);
+	for (int i = 0; i < 100; i++)
+		put(&world, 1, "k", "a value");
+	bytes = shard_bytes_since_checkpoint(world.shard[1]);
+	region_stop(&world, 1, false);
+	region_start(&world, 1);
+	assert_true(shard_bytes_since_checkpoint(world.shard[1]) > bytes / 2);
+	assert_int_equal(shard_checkpoint(world.shard[1], &error), TIDE_OK);
+	assert_int_equal(shard_bytes_since_checkpoint(world.shard[1]), 0);
+	world_close(&world);
+}
+
+/* Or 65,536 queued writes whose conditions fail would read as many items into one arena. */
+static void
+what_a_group_reads_counts_towards_its_bound(void **state)
+{
+	static char large[100000];
+	struct stored stored;
+	struct world world;
+	struct group *group;
+	struct buf key = {0};
+
+	(void)state;
+	world_open(&world, 1, "leveldb");
+	world_table(&world, USER_TABLE);
+	memset(large, 'x', sizeof large - 1);
+	put(&world, 1, "k", large);
+	text_key("k", &key);
+	group = group_open(world.shard[1]);
+	assert_int_equal(group_get(group, USER_TABLE, buf_bytes(&key), &stored), TIDE_OK);
+	assert_true(group_bytes(group) >= sizeof large);
+	group_abandon(group);
+	buf_fini(&key);
+	world_close(&world);
+}
+
 int
 main(void)
 {
@@ -254,6 +332,9 @@ main(void)
 	    cmocka_unit_test(a_read_ahead_counts_only_while_nobody_has_written_since),
 	    cmocka_unit_test(an_abandoned_group_leaves_no_trace),
 	    cmocka_unit_test(a_table_that_goes_takes_its_items_along),
+	    cmocka_unit_test(a_damaged_checkpoint_is_set_aside),
+	    cmocka_unit_test(what_was_replayed_counts_towards_the_next_checkpoint),
+	    cmocka_unit_test(what_a_group_reads_counts_towards_its_bound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
