@@ -50,6 +50,7 @@ WORDINGS = [
     ("order-of-checks", "ExpressionAttribute(Names|Values) (can only be specified when using expressions|must not be empty).*", "ExpressionAttribute(Names|Values) .*"),
     ("set-order", "(Invalid [A-Za-z]+: An expression attribute name used in the document path is not defined; attribute name: ).*", r"\1.*"),
     ("operand-number-form", "(Invalid [A-Za-z]+: The BETWEEN operator requires same data type for lower and upper bounds; lower bound operand: ).*", r"\1.*"),
+    ("order-of-checks", "Invalid ([A-Za-z]+): An expression attribute (name|value) used .* is not defined; .*", r"Invalid \1: Incorrect operand type.*"),
     ("order-of-checks", "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.", "Value provided in ExpressionAttribute.*"),
     ("order-of-checks", "(Must specify the AttributesToGet or ProjectionExpression when|Cannot specify the ProjectionExpression when).*",
      "Invalid KeyConditionExpression: .*|The provided starting key.*|" + LOCAL_KEY),
