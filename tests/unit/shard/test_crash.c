@@ -221,8 +221,8 @@ damage(struct world *world, uint64_t random)
 	    "truncate -s $(($(stat -c %s \"$f\")*2/3)) \"$f\"",
 	    "truncate -s 0 \"$f\"",
 	    "n=$(stat -c %s \"$f\"); truncate -s $((n/3)) \"$f\"; truncate -s $n \"$f\"",
-	    "n=$(stat -c %s \"$f\"); dd if=/dev/zero of=\"$f\" bs=1 seek=$((n/2)) count=$((n/16)) "
-	    "conv=notrunc 2>/dev/null",
+	    ("n=$(stat -c %s \"$f\"); dd if=/dev/zero of=\"$f\" bs=1 seek=$((n/2)) count=$((n/16)) "
+	     "conv=notrunc 2>/dev/null"),
 	};
 	char command[512];
 
