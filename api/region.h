@@ -12,7 +12,7 @@ struct membership;
 
 struct region {
 	struct config config;
-	struct shard *shard;         /* one today; reached through region_shard_of only */
+	struct shard *shard; /* one today; reached through region_shard_of only */
 	struct committer *committer;
 	struct catalog *catalog;
 	struct membership *membership; /* api/membership.h */

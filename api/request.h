@@ -13,15 +13,15 @@
 
 struct request {
 	struct region *region;
-	struct arena arena;        /* lives until the reply is sent */
-	struct json body;          /* the parsed request: an object */
-	struct buf reply;          /* the operation appends the reply's JSON here */
+	struct arena arena; /* lives until the reply is sent */
+	struct json body; /* the parsed request: an object */
+	struct buf reply; /* the operation appends the reply's JSON here */
 	const struct operation *operation;
-	void *connection;          /* the HTTP front's */
+	void *connection; /* the HTTP front's */
 };
 
 struct operation {
-	const char *name;          /* "PutItem" */
+	const char *name; /* "PutItem" */
 	void (*handle)(struct request *request);
 };
 

@@ -15,44 +15,45 @@
 #define DYNAMODB "com.amazonaws.dynamodb.v20120810#"
 
 /* X(code, exception with its namespace or NULL, HTTP status, default sentence) */
-#define TIDE_ERRORS(X)                                                                                  \
-	X(OK, NULL, 200, "success")                                                                     \
-	/* inside the process; a client sees an InternalServerError */                                  \
-	X(NOMEM, DYNAMODB "InternalServerError", 500, "out of memory")                                  \
-	X(IO, DYNAMODB "InternalServerError", 500, "input/output error")                                \
-	X(CORRUPT, DYNAMODB "InternalServerError", 500, "damaged data")                                 \
-	X(FULL, DYNAMODB "InternalServerError", 500, "no space left on device")                         \
-	X(UNKNOWN, DYNAMODB "InternalServerError", 500, "the outcome of the append is unknown")         \
-	X(FENCED, DYNAMODB "InternalServerError", 500, "another process owns this shard")               \
-	X(NOTFOUND, DYNAMODB "InternalServerError", 500, "not found")                                   \
-	X(AGAIN, DYNAMODB "InternalServerError", 500, "not yet")                                        \
-	X(FORMAT, DYNAMODB "InternalServerError", 500, "unreadable format")                             \
-	X(USAGE, NULL, 0, "wrong usage")                                                                \
-	X(CLOSED, DYNAMODB "InternalServerError", 503, "shutting down")                                 \
-	/* replication: what an apply may answer */                                                     \
-	X(GAP, NULL, 0, "records are missing before this one")                                          \
-	X(HELD, NULL, 0, "must wait for another journal or for the clock")                              \
-	X(FORKED, NULL, 0, "the origin's journal has forked")                                           \
-	/* what a DynamoDB client sees */                                                               \
-	X(INTERNAL, DYNAMODB "InternalServerError", 500, "Internal server error")                       \
-	X(UNAVAILABLE, CORAL_AVAILABILITY "ServiceUnavailableException", 503,                           \
-	  "Service is unavailable. Please try again")                                                   \
-	X(VALIDATION, CORAL_VALIDATE "ValidationException", 400, "Invalid request")                     \
-	X(SERIALIZATION, CORAL "SerializationException", 400, "Unable to parse the request")            \
-	X(UNKNOWN_OPERATION, CORAL "UnknownOperationException", 400, "")                                \
-	X(INCOMPLETE_SIGNATURE, CORAL "IncompleteSignatureException", 400,                               \
-	  "The request signature does not conform to AWS standards")                                    \
-	X(MISSING_TOKEN, CORAL "MissingAuthenticationTokenException", 400,                              \
-	  "Request is missing Authentication Token")                                                    \
-	X(CONDITION_FAILED, DYNAMODB "ConditionalCheckFailedException", 400,                            \
-	  "The conditional request failed")                                                             \
-	X(RESOURCE_NOT_FOUND, DYNAMODB "ResourceNotFoundException", 400, "Requested resource not found") \
-	X(TABLE_NOT_FOUND, DYNAMODB "TableNotFoundException", 400, "Table not found")                   \
-	X(RESOURCE_IN_USE, DYNAMODB "ResourceInUseException", 400, "Resource is in use")                \
-	X(LIMIT_EXCEEDED, DYNAMODB "LimitExceededException", 400, "Limit exceeded")                     \
-	X(ITEM_COLLECTION_SIZE, DYNAMODB "ItemCollectionSizeLimitExceededException", 400, "")           \
-	X(GLOBAL_TABLE_NOT_FOUND, DYNAMODB "GlobalTableNotFoundException", 400, "")                     \
-	X(THROTTLED, CORAL_AVAILABILITY "ThrottlingException", 400, "Rate of requests exceeds the allowed throughput") \
+#define TIDE_ERRORS(X)                                                                                       \
+	X(OK, NULL, 200, "success")                                                                          \
+	/* inside the process; a client sees an InternalServerError */                                       \
+	X(NOMEM, DYNAMODB "InternalServerError", 500, "out of memory")                                       \
+	X(IO, DYNAMODB "InternalServerError", 500, "input/output error")                                     \
+	X(CORRUPT, DYNAMODB "InternalServerError", 500, "damaged data")                                      \
+	X(FULL, DYNAMODB "InternalServerError", 500, "no space left on device")                              \
+	X(UNKNOWN, DYNAMODB "InternalServerError", 500, "the outcome of the append is unknown")              \
+	X(FENCED, DYNAMODB "InternalServerError", 500, "another process owns this shard")                    \
+	X(NOTFOUND, DYNAMODB "InternalServerError", 500, "not found")                                        \
+	X(AGAIN, DYNAMODB "InternalServerError", 500, "not yet")                                             \
+	X(FORMAT, DYNAMODB "InternalServerError", 500, "unreadable format")                                  \
+	X(USAGE, NULL, 0, "wrong usage")                                                                     \
+	X(CLOSED, DYNAMODB "InternalServerError", 503, "shutting down")                                      \
+	/* replication: what an apply may answer */                                                          \
+	X(GAP, NULL, 0, "records are missing before this one")                                               \
+	X(HELD, NULL, 0, "must wait for another journal or for the clock")                                   \
+	X(FORKED, NULL, 0, "the origin's journal has forked")                                                \
+	/* what a DynamoDB client sees */                                                                    \
+	X(INTERNAL, DYNAMODB "InternalServerError", 500, "Internal server error")                            \
+	X(UNAVAILABLE, CORAL_AVAILABILITY "ServiceUnavailableException", 503,                                \
+	    "Service is unavailable. Please try again")                                                      \
+	X(VALIDATION, CORAL_VALIDATE "ValidationException", 400, "Invalid request")                          \
+	X(SERIALIZATION, CORAL "SerializationException", 400, "Unable to parse the request")                 \
+	X(UNKNOWN_OPERATION, CORAL "UnknownOperationException", 400, "")                                     \
+	X(INCOMPLETE_SIGNATURE, CORAL "IncompleteSignatureException", 400,                                   \
+	    "The request signature does not conform to AWS standards")                                       \
+	X(MISSING_TOKEN, CORAL "MissingAuthenticationTokenException", 400,                                   \
+	    "Request is missing Authentication Token")                                                       \
+	X(CONDITION_FAILED, DYNAMODB "ConditionalCheckFailedException", 400,                                 \
+	    "The conditional request failed")                                                                \
+	X(RESOURCE_NOT_FOUND, DYNAMODB "ResourceNotFoundException", 400, "Requested resource not found")     \
+	X(TABLE_NOT_FOUND, DYNAMODB "TableNotFoundException", 400, "Table not found")                        \
+	X(RESOURCE_IN_USE, DYNAMODB "ResourceInUseException", 400, "Resource is in use")                     \
+	X(LIMIT_EXCEEDED, DYNAMODB "LimitExceededException", 400, "Limit exceeded")                          \
+	X(ITEM_COLLECTION_SIZE, DYNAMODB "ItemCollectionSizeLimitExceededException", 400, "")                \
+	X(GLOBAL_TABLE_NOT_FOUND, DYNAMODB "GlobalTableNotFoundException", 400, "")                          \
+	X(THROTTLED, CORAL_AVAILABILITY "ThrottlingException", 400,                                          \
+	    "Rate of requests exceeds the allowed throughput")                                               \
 	X(REQUEST_TOO_LARGE, CORAL "RequestEntityTooLargeException", 413, "Request is too large")
 
 typedef enum tide_err {

@@ -45,8 +45,8 @@ log_line(enum log_level level, const char *id, const char *format, ...)
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &utc);
 	n = strftime(line, sizeof line, "%Y-%m-%dT%H:%M:%S", &utc);
-	n += (size_t)snprintf(line + n, sizeof line - n, ".%03ldZ %-5s %s ", now.tv_nsec / 1000000,
-	    names[level], id);
+	n += (size_t)snprintf(
+	    line + n, sizeof line - n, ".%03ldZ %-5s %s ", now.tv_nsec / 1000000, names[level], id);
 	va_start(args, format);
 	more = vsnprintf(line + n, sizeof line - n - 1, format, args);
 	va_end(args);

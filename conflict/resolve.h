@@ -21,7 +21,7 @@ enum resolution { RESOLVE_FORWARD, RESOLVE_WINS, RESOLVE_LOSES };
  *
  * Thread     any; pure.
  */
-enum resolution resolve_last_writer_wins(const struct version *stored, struct version incoming,
-    const struct vector *seen);
+enum resolution resolve_last_writer_wins(
+    const struct version *stored, struct version incoming, const struct vector *seen);
 
 #endif

@@ -57,8 +57,8 @@ vector_set(struct vector *vector, struct jid origin, struct mark mark)
 	if (i == vector->n || !jid_same(vector->entries[i].origin, origin)) {
 		if ((rc = make_room(vector, vector->n + 1)) != TIDE_OK)
 			return rc;
-		memmove(vector->entries + i + 1, vector->entries + i,
-		    (vector->n - i) * sizeof *vector->entries);
+		memmove(
+		    vector->entries + i + 1, vector->entries + i, (vector->n - i) * sizeof *vector->entries);
 		vector->n++;
 		vector->entries[i].origin = origin;
 	}

@@ -256,8 +256,8 @@ item_write_submit(struct item_write *write)
 	assert(write->table != NULL && write->key.bytes.n != 0);
 	write->op.run = run;
 	write->op.done = done;
-	shard_read_ahead(region_shard_of(request->region, write->key.hash), write->table->id, write->key.bytes,
-	    &write->ahead);
+	shard_read_ahead(region_shard_of(request->region, write->key.hash), write->table->id,
+	    write->key.bytes, &write->ahead);
 	rc = committer_submit(region_committer_of(request->region, write->key.hash), &write->op);
 	if (rc != TIDE_OK) {
 		tide_fail(&error, rc, NULL);

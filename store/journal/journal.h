@@ -20,10 +20,10 @@ struct journal;
 struct journal_reader;
 
 struct journal_options {
-	struct jid id;           /* goes into every segment header; a folder of another journal is TIDE_FENCED */
-	uint64_t segment_bytes;  /* a segment is sealed when it passes this; 0: 64 MB */
-	bool create;             /* start an empty journal where there is none */
-	bool read_only;          /* for checks: no lock, no cut, no write */
+	struct jid id; /* goes into every segment header; a folder of another journal is TIDE_FENCED */
+	uint64_t segment_bytes; /* a segment is sealed when it passes this; 0: 64 MB */
+	bool create; /* start an empty journal where there is none */
+	bool read_only; /* for checks: no lock, no cut, no write */
 };
 
 /**
@@ -45,11 +45,11 @@ tide_err journal_peek_id(const char *dir, struct jid *id, struct tide_error *err
 /* One encoded unit to append, with what the segment's index needs to know about it. */
 struct journal_entry {
 	uint64_t first_seq, last_seq;
-	struct bytes payload;             /* unit_encode_disk */
-	struct jid origin;                /* of its records; JID_NONE for a note */
-	uint64_t origin_seq_last;         /* greatest origin sequence in it, 0: none */
-	struct hlc clock;                 /* greatest clock in it */
-	const uint64_t *tables;           /* distinct tables of its records and entries */
+	struct bytes payload; /* unit_encode_disk */
+	struct jid origin; /* of its records; JID_NONE for a note */
+	uint64_t origin_seq_last; /* greatest origin sequence in it, 0: none */
+	struct hlc clock; /* greatest clock in it */
+	const uint64_t *tables; /* distinct tables of its records and entries */
 	uint32_t n_tables;
 };
 
@@ -65,12 +65,13 @@ struct journal_entry {
  *            TIDE_UNKNOWN        the outcome is not known (a failing fsync): no more appends; reopen and read the tail.
  *            TIDE_FENCED         somebody else owns this journal now.
  */
-tide_err journal_append(struct journal *journal, const struct journal_entry *entries, uint32_t n,
-    struct tide_error *error);
+tide_err journal_append(
+    struct journal *journal, const struct journal_entry *entries, uint32_t n, struct tide_error *error);
 
-uint64_t journal_first_seq(const struct journal *journal); /* of the oldest segment kept; last + 1 when empty */
-uint64_t journal_last_seq(const struct journal *journal);  /* 0 when nothing was ever appended. Any thread. */
-uint64_t journal_bytes(const struct journal *journal);     /* appended since open. Any thread. */
+uint64_t journal_first_seq(
+    const struct journal *journal); /* of the oldest segment kept; last + 1 when empty */
+uint64_t journal_last_seq(const struct journal *journal); /* 0 when nothing was ever appended. Any thread. */
+uint64_t journal_bytes(const struct journal *journal); /* appended since open. Any thread. */
 
 /** Seal the current segment now (an empty one is left as it is). Appending thread. */
 tide_err journal_seal(struct journal *journal, struct tide_error *error);
@@ -82,8 +83,8 @@ tide_err journal_trim(struct journal *journal, uint64_t below_seq, struct tide_e
  * A reader of the units from the one that holds sequence `from` on. Any thread; a reader belongs to one thread at a time.
  * TIDE_NOTFOUND: `from` is below the oldest segment kept.
  */
-tide_err journal_reader_open(struct journal *journal, uint64_t from, struct journal_reader **out,
-    struct tide_error *error);
+tide_err journal_reader_open(
+    struct journal *journal, uint64_t from, struct journal_reader **out, struct tide_error *error);
 
 /**
  * Only units that touch one of these tables are wanted; whole segments and stretches are skipped by their index.
@@ -97,8 +98,8 @@ tide_err journal_reader_filter(struct journal_reader *reader, const uint64_t *ta
  * Errors     TIDE_NOTFOUND, TIDE_CORRUPT (file and offset in `error`), TIDE_IO, TIDE_NOMEM.
  *            TIDE_GAP: the segment that comes next was trimmed away meanwhile.
  */
-tide_err journal_reader_next(struct journal_reader *reader, struct bytes *payload, uint64_t *passed,
-    struct tide_error *error);
+tide_err journal_reader_next(
+    struct journal_reader *reader, struct bytes *payload, uint64_t *passed, struct tide_error *error);
 void journal_reader_close(struct journal_reader *reader);
 
 /**

@@ -22,7 +22,8 @@
 #define REWRITE_BYTES ((size_t)1024 * 1024)
 
 struct segment_walk
-segment_walk(const struct segments *s, struct frame_source *source, uint64_t size, struct segment_index *index)
+segment_walk(
+    const struct segments *s, struct frame_source *source, uint64_t size, struct segment_index *index)
 {
 	struct segment_walk walk = {.at = SEGMENT_HEADER_BYTES, .last_append = SEGMENT_HEADER_BYTES};
 	struct bytes payload;

@@ -32,23 +32,24 @@ struct txn_part {
 
 struct record {
 	/* --- travels --- */
-	struct version version;    /* origin: the unit's, except in a SNAPSHOT */
-	uint64_t origin_seq;       /* in the origin's journal; 0 in a SNAPSHOT */
-	struct mark origin_prev;   /* the origin's previous record in this table; a mismatch shows a gap or a fork */
+	struct version version; /* origin: the unit's, except in a SNAPSHOT */
+	uint64_t origin_seq; /* in the origin's journal; 0 in a SNAPSHOT */
+	struct mark
+	    origin_prev; /* the origin's previous record in this table; a mismatch shows a gap or a fork */
 	uint64_t table;
-	struct bytes key;          /* store/item/key.h */
-	bool tombstone;            /* a delete: no image */
-	struct bytes image;        /* the item after, encoded (value_encode) */
+	struct bytes key; /* store/item/key.h */
+	bool tombstone; /* a delete: no image */
+	struct bytes image; /* the item after, encoded (value_encode) */
 	const struct txn_part *parts;
-	uint32_t n_parts;          /* 0: not of a transaction */
+	uint32_t n_parts; /* 0: not of a transaction */
 	/* --- local: each region's own --- */
-	uint64_t seq;              /* in this journal */
-	bool lost;                 /* lost a conflict here: changed nothing, kept to be relayed */
-	bool has_before;           /* a stream view wants the image before: `before` (empty: there was no item) */
+	uint64_t seq; /* in this journal */
+	bool lost; /* lost a conflict here: changed nothing, kept to be relayed */
+	bool has_before; /* a stream view wants the image before: `before` (empty: there was no item) */
 	struct bytes before;
-	uint64_t table_prev_seq;   /* this journal's previous record of this table, 0: none */
-	uint64_t item_prev_seq;    /* this journal's previous record of this item, 0: none */
-	int32_t count_delta;       /* what the record did to the table's totals here */
+	uint64_t table_prev_seq; /* this journal's previous record of this table, 0: none */
+	uint64_t item_prev_seq; /* this journal's previous record of this item, 0: none */
+	int32_t count_delta; /* what the record did to the table's totals here */
 	int64_t bytes_delta;
 	fingerprint_t fingerprint_delta;
 };
@@ -62,8 +63,8 @@ struct unit {
 	struct vector entries_seen;
 	struct record *entries;
 	uint32_t n_entries;
-	struct bytes note;         /* at NULL: none; takes the unit's last sequence number */
-	uint64_t first_seq;        /* of this journal; records, then entries, then the note, densely */
+	struct bytes note; /* at NULL: none; takes the unit's last sequence number */
+	uint64_t first_seq; /* of this journal; records, then entries, then the note, densely */
 };
 
 /** The last sequence number that the unit takes. */

@@ -23,9 +23,9 @@ struct kv_iterator;
 struct kv_batch;
 
 struct kv_options {
-	size_t cache_bytes;        /* block cache; 0: the plug-in's default */
+	size_t cache_bytes; /* block cache; 0: the plug-in's default */
 	size_t write_buffer_bytes; /* memtable; 0: the plug-in's default */
-	bool create;               /* make an empty store where there is none; else TIDE_NOTFOUND */
+	bool create; /* make an empty store where there is none; else TIDE_NOTFOUND */
 };
 
 /**
@@ -77,9 +77,10 @@ void kv_iterator_seek_last(struct kv_iterator *it);
 void kv_iterator_next(struct kv_iterator *it);
 void kv_iterator_prev(struct kv_iterator *it);
 bool kv_iterator_valid(const struct kv_iterator *it);
-struct bytes kv_iterator_key(const struct kv_iterator *it);   /* valid until the iterator moves */
+struct bytes kv_iterator_key(const struct kv_iterator *it); /* valid until the iterator moves */
 struct bytes kv_iterator_value(const struct kv_iterator *it); /* the same */
-tide_err kv_iterator_check(const struct kv_iterator *it);     /* damage met on the way; test at the end of a walk */
+tide_err kv_iterator_check(
+    const struct kv_iterator *it); /* damage met on the way; test at the end of a walk */
 
 /** Delete every key in [from, to), in several batches: not atomic as a whole, repeatable after a crash. */
 tide_err kv_delete_range(struct kv *kv, struct bytes from, struct bytes to);

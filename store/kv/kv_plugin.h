@@ -31,7 +31,8 @@ struct kv_plugin {
 	struct bytes (*iterator_key)(const struct kv_iterator *);
 	struct bytes (*iterator_value)(const struct kv_iterator *);
 	tide_err (*iterator_check)(const struct kv_iterator *);
-	tide_err (*delete_range)(struct kv *, struct bytes from, struct bytes to); /* NULL: kv.c's own, by batches */
+	tide_err (*delete_range)(
+	    struct kv *, struct bytes from, struct bytes to); /* NULL: kv.c's own, by batches */
 	uint64_t (*approximate_size)(struct kv *, struct bytes from, struct bytes to);
 };
 

@@ -18,7 +18,8 @@ an_error_carries_its_exception_and_sentence(void **state)
 	(void)state;
 	assert_int_equal(tide_fail(&error, TIDE_VALIDATION, "bad %s", "key"), TIDE_VALIDATION);
 	assert_string_equal(error.message, "bad key");
-	assert_string_equal(tide_err_exception(TIDE_VALIDATION), "com.amazon.coral.validate#ValidationException");
+	assert_string_equal(
+	    tide_err_exception(TIDE_VALIDATION), "com.amazon.coral.validate#ValidationException");
 	assert_int_equal(tide_err_http(TIDE_VALIDATION), 400);
 	assert_int_equal(tide_fail(NULL, TIDE_IO, NULL), TIDE_IO);
 	assert_int_equal(tide_fail(&error, TIDE_CONDITION_FAILED, NULL), TIDE_CONDITION_FAILED);
@@ -82,8 +83,8 @@ an_arena_keeps_to_its_limit(void **state)
 static void
 what_is_packed_is_unpacked(void **state)
 {
-	static const uint64_t numbers[] = {0, 1, 127, 128, 255, 256, 65535, 65536, UINT32_MAX, (uint64_t)UINT32_MAX + 1,
-	    UINT64_MAX};
+	static const uint64_t numbers[] = {
+	    0, 1, 127, 128, 255, 256, 65535, 65536, UINT32_MAX, (uint64_t)UINT32_MAX + 1, UINT64_MAX};
 	struct buf buf = {0};
 	struct unpack in;
 	char text[300];

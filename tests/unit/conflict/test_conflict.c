@@ -64,7 +64,8 @@ versions_are_totally_ordered(void **state)
 	for (size_t i = 0; i < sizeof order_cases / sizeof *order_cases; i++) {
 		const struct order_case *c = &order_cases[i];
 
-		if (version_compare(c->smaller, c->greater) >= 0 || version_compare(c->greater, c->smaller) <= 0 ||
+		if (version_compare(c->smaller, c->greater) >= 0 ||
+		    version_compare(c->greater, c->smaller) <= 0 ||
 		    version_compare(c->smaller, c->smaller) != 0)
 			fail_msg("%s", c->name);
 	}
@@ -122,7 +123,8 @@ static const struct resolve_case {
     {"concurrent and later", true, false, 10, 11, false, RESOLVE_WINS},
     {"concurrent and earlier", true, false, 11, 10, false, RESOLVE_LOSES},
     {"concurrent at one clock: the greater journal id wins", true, false, 10, 10, false, RESOLVE_WINS},
-    {"a writer that claims to have seen a greater version does not win", true, true, 11, 10, false, RESOLVE_LOSES},
+    {"a writer that claims to have seen a greater version does not win", true, true, 11, 10, false,
+	RESOLVE_LOSES},
 };
 
 static void
@@ -131,7 +133,8 @@ the_resolver_follows_its_table(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof resolve_cases / sizeof *resolve_cases; i++) {
 		const struct resolve_case *c = &resolve_cases[i];
-		struct version stored = at(c->stored_ms, 0, A), incoming = at(c->incoming_ms, 0, c->same_origin ? A : B);
+		struct version stored = at(c->stored_ms, 0, A),
+			       incoming = at(c->incoming_ms, 0, c->same_origin ? A : B);
 		struct vector seen = {0};
 
 		if (c->saw)
@@ -155,7 +158,8 @@ the_winner_does_not_depend_on_the_order(void **state)
 		int n = 2 + rand() % 4;
 
 		for (int i = 0; i < n; i++)
-			versions[i] = at(10 + (uint64_t)rand() % 3, (uint16_t)(rand() % 2), jid_make((uint8_t)(i + 1), 1, 0));
+			versions[i] = at(10 + (uint64_t)rand() % 3, (uint16_t)(rand() % 2),
+			    jid_make((uint8_t)(i + 1), 1, 0));
 		for (int order = 0; order < 6; order++) {
 			struct version stored = {0};
 			bool any = false;
