@@ -12,8 +12,8 @@
 #include "api/endpoint_priv.h"
 #include "base/log.h"
 
-#define HELD_MS                                                                                              \
-	30 /* then the replicator hears of it, and may have to fetch what is missing from somebody else */
+/* Then the replicator hears of it, and may have to fetch what is missing from somebody else. */
+#define HELD_MS 30
 
 /* An operation on the committer's queue. */
 struct operation_up {

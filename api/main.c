@@ -1,9 +1,5 @@
 /* tidemark-api: one region's API process. It owns the store. */
 #include <errno.h>
-#include <fcntl.h>
-#include <getopt.h>
-#include <semaphore.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -17,110 +13,19 @@
 #include "api/membership.h"
 #include "api/naming.h"
 #include "base/log.h"
-
-#ifndef TIDEMARK_VERSION
-#define TIDEMARK_VERSION "0.1.0"
-#endif
+#include "config/program.h"
 
 #define DRAIN_MS 15000
-
-static const char usage[] =
-    "usage: tidemark-api --config FILE [options]\n"
-    "\n"
-    "Serves one region's DynamoDB API and owns its data.\n"
-    "\n"
-    "  --config FILE     the region's configuration (docs/configuration.md)\n"
-    "  --check-config    read the configuration, say whether it is sound, and exit\n"
-    "  --pid-file FILE   write this process's id there while it runs\n"
-    "  --help            this text\n"
-    "  --version         the version\n"
-    "\n"
-    "SIGTERM or SIGINT: finish requests under way and close (exit 0); a second one exits at once.\n";
-
-struct arguments {
-	const char *config, *pid_file;
-	bool check;
-};
 
 /* Everything that is open, in the order of opening. */
 struct process {
 	struct region region;
-	const char *pid_file; /* once written */
+	bool pid_written;
 	struct endpoint *endpoint;
 	struct naming *naming;
 	struct maintenance *maintenance;
 	struct http_server *http;
 };
-
-/* --- signals --- */
-
-static sem_t asked_to_stop;
-static volatile sig_atomic_t stop_signals;
-
-static void
-on_signal(int number)
-{
-	(void)number;
-	if (stop_signals++ > 0)
-		_exit(1);
-	sem_post(&asked_to_stop);
-}
-
-static bool
-catch_signals(void)
-{
-	struct sigaction stop = {.sa_handler = on_signal, .sa_flags = SA_RESTART},
-			 ignore = {.sa_handler = SIG_IGN};
-
-	return sem_init(&asked_to_stop, 0, 0) == 0 && sigaction(SIGTERM, &stop, NULL) == 0 &&
-	       sigaction(SIGINT, &stop, NULL) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0;
-}
-
-/* --- start --- */
-
-/* 0: go on with what it read; else exit with that status minus 1. */
-static int
-read_arguments(int argc, char **argv, struct arguments *out)
-{
-	static const struct option options[] = {
-	    {"config", required_argument, NULL, 'c'},
-	    {"check-config", no_argument, NULL, 'k'},
-	    {"pid-file", required_argument, NULL, 'p'},
-	    {"help", no_argument, NULL, 'h'},
-	    {"version", no_argument, NULL, 'v'},
-	    {NULL, 0, NULL, 0},
-	};
-	int which;
-
-	while ((which = getopt_long(argc, argv, "c:hv", options, NULL)) != -1) {
-		switch (which) {
-		case 'c':
-			out->config = optarg;
-			break;
-		case 'k':
-			out->check = true;
-			break;
-		case 'p':
-			out->pid_file = optarg;
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			return 1;
-		case 'v':
-			puts("tidemark-api " TIDEMARK_VERSION);
-			return 1;
-		default:
-			fputs("try tidemark-api --help\n", stderr);
-			return 3;
-		}
-	}
-	if (optind < argc || out->config == NULL) {
-		fprintf(stderr, "tidemark-api: %s\ntry tidemark-api --help\n",
-		    optind < argc ? "it takes options only" : "--config FILE is missing");
-		return 3;
-	}
-	return 0;
-}
 
 /* mkdir -p, and see whether it can be written to. */
 static tide_err
@@ -154,26 +59,6 @@ raise_file_limit(void)
 	if (setrlimit(RLIMIT_NOFILE, &files) != 0)
 		log_warn("API-FILES", "limit=%llu reason=\"%s\"", (unsigned long long)files.rlim_cur,
 		    strerror(errno));
-}
-
-/* Complete or not there: a reader never finds half a number. */
-static tide_err
-write_pid_file(const char *path, struct tide_error *error)
-{
-	char temporary[4096], text[32];
-	int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-	int fd = -1;
-	bool fine;
-
-	if (snprintf(temporary, sizeof temporary, "%s.new", path) >= (int)sizeof temporary)
-		return tide_fail(error, TIDE_USAGE, "--pid-file: the path is too long");
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	fine = fd >= 0 && write(fd, text, (size_t)n) == n;
-	if (fd >= 0 && close(fd) != 0)
-		fine = false;
-	if (!fine || rename(temporary, path) != 0)
-		return tide_fail(error, TIDE_IO, "--pid-file: %s: %s", path, strerror(errno));
-	return TIDE_OK;
 }
 
 static tide_err
@@ -244,7 +129,7 @@ open_region(struct process *process, struct tide_error *error)
 }
 
 static tide_err
-start(struct process *process, const struct arguments *arguments, struct tide_error *error)
+start(struct process *process, const struct program *program, struct tide_error *error)
 {
 	struct region *region = &process->region;
 	struct http_options options = {
@@ -260,11 +145,9 @@ start(struct process *process, const struct arguments *arguments, struct tide_er
 
 	if ((rc = open_region(process, error)) != TIDE_OK)
 		return rc;
-	if (arguments->pid_file != NULL) {
-		if ((rc = write_pid_file(arguments->pid_file, error)) != TIDE_OK)
-			return rc;
-		process->pid_file = arguments->pid_file;
-	}
+	if ((rc = program_write_pid(program, error)) != TIDE_OK)
+		return rc;
+	process->pid_written = true;
 	if ((rc = maintenance_start(region, &process->maintenance, error)) != TIDE_OK)
 		return rc;
 	if ((rc = endpoint_start(process->endpoint, error)) != TIDE_OK)
@@ -279,7 +162,7 @@ start(struct process *process, const struct arguments *arguments, struct tide_er
 
 /* In reverse order; takes a process that did not start wholly. */
 static void
-stop(struct process *process, bool clean)
+stop(struct process *process, const struct program *program, bool clean)
 {
 	struct region *region = &process->region;
 
@@ -292,45 +175,32 @@ stop(struct process *process, bool clean)
 	naming_close(process->naming);
 	catalog_close(region->catalog);
 	shard_close(region->shard, clean);
-	if (process->pid_file != NULL)
-		unlink(process->pid_file);
+	if (process->pid_written)
+		program_remove_pid(program);
 }
 
 int
 main(int argc, char **argv)
 {
 	static struct process process;
-	struct arguments arguments = {0};
+	struct program program = {.name = "tidemark-api",
+	    .summary = "Serves one region's DynamoDB API and owns its data.",
+	    .farewell = "finish requests under way, close and exit 0",
+	    .version = TIDEMARK_VERSION};
 	struct tide_error error;
-	int status = read_arguments(argc, argv, &arguments);
+	int status = program_begin(&program, argc, argv, &process.region.config);
 
-	if (status != 0)
-		return status - 1;
-	if (config_load(arguments.config, &process.region.config, &error) != TIDE_OK) {
-		fprintf(stderr, "tidemark-api: %s\n", error.message);
-		return 1;
-	}
-	if (arguments.check) {
-		printf("%s: sound; region %s, number %u, %u peers\n", arguments.config,
-		    process.region.config.region, (unsigned)process.region.config.number,
-		    (unsigned)process.region.config.replication.n_peers);
-		return 0;
-	}
-	log_set_level(process.region.config.log_level);
-	if (!catch_signals()) {
-		fprintf(stderr, "tidemark-api: cannot catch signals: %s\n", strerror(errno));
-		return 1;
-	}
+	if (status >= 0)
+		return status;
 	raise_file_limit();
-	if (start(&process, &arguments, &error) != TIDE_OK) {
+	if (start(&process, &program, &error) != TIDE_OK) {
 		fprintf(stderr, "tidemark-api: %s\n", error.message);
-		stop(&process, false);
+		stop(&process, &program, false);
 		return 1;
 	}
-	while (sem_wait(&asked_to_stop) != 0 && errno == EINTR)
-		; /* a signal that is not for us */
+	program_wait();
 	log_info("API-STOPPING", "region=%s", process.region.config.region);
-	stop(&process, true);
+	stop(&process, &program, true);
 	log_info("API-STOPPED", "region=%s", process.region.config.region);
 	return 0;
 }

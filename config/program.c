@@ -1,0 +1,150 @@
+#include "config/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define GO_ON (-1)
+
+static const char usage[] = "usage: %s --config FILE [options]\n"
+			    "\n"
+			    "%s\n"
+			    "\n"
+			    "  --config FILE     the region's configuration (docs/configuration.md)\n"
+			    "  --check-config    read the configuration, say whether it is sound, and exit\n"
+			    "  --pid-file FILE   write this process's id there while it runs\n"
+			    "  --help            this text\n"
+			    "  --version         the version\n"
+			    "\n"
+			    "SIGTERM or SIGINT: %s; a second one exits at once.\n";
+
+static sem_t asked_to_stop;
+static volatile sig_atomic_t stop_signals;
+
+static void
+on_signal(int number)
+{
+	(void)number;
+	if (stop_signals++ > 0)
+		_exit(1);
+	sem_post(&asked_to_stop);
+}
+
+static bool
+catch_signals(void)
+{
+	struct sigaction stop = {.sa_handler = on_signal, .sa_flags = SA_RESTART},
+			 ignore = {.sa_handler = SIG_IGN};
+
+	return sem_init(&asked_to_stop, 0, 0) == 0 && sigaction(SIGTERM, &stop, NULL) == 0 &&
+	       sigaction(SIGINT, &stop, NULL) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0;
+}
+
+static int
+read_arguments(struct program *program, int argc, char **argv, const char **config, bool *check)
+{
+	static const struct option options[] = {
+	    {"config", required_argument, NULL, 'c'},
+	    {"check-config", no_argument, NULL, 'k'},
+	    {"pid-file", required_argument, NULL, 'p'},
+	    {"help", no_argument, NULL, 'h'},
+	    {"version", no_argument, NULL, 'v'},
+	    {NULL, 0, NULL, 0},
+	};
+	int which;
+
+	while ((which = getopt_long(argc, argv, "c:hv", options, NULL)) != -1) {
+		switch (which) {
+		case 'c':
+			*config = optarg;
+			break;
+		case 'k':
+			*check = true;
+			break;
+		case 'p':
+			program->pid_file = optarg;
+			break;
+		case 'h':
+			printf(usage, program->name, program->summary, program->farewell);
+			return 0;
+		case 'v':
+			printf("%s %s\n", program->name, program->version);
+			return 0;
+		default:
+			fprintf(stderr, "try %s --help\n", program->name);
+			return 2;
+		}
+	}
+	if (optind == argc && *config != NULL)
+		return GO_ON;
+	fprintf(stderr, "%s: %s\ntry %s --help\n", program->name,
+	    optind < argc ? "it takes options only" : "--config FILE is missing", program->name);
+	return 2;
+}
+
+int
+program_begin(struct program *program, int argc, char **argv, struct config *config)
+{
+	const char *path = NULL;
+	struct tide_error error;
+	bool check = false;
+	int status = read_arguments(program, argc, argv, &path, &check);
+
+	if (status != GO_ON)
+		return status;
+	if (config_load(path, config, &error) != TIDE_OK) {
+		fprintf(stderr, "%s: %s\n", program->name, error.message);
+		return 1;
+	}
+	if (check) {
+		printf("%s: sound; region %s, number %u, %u peers\n", path, config->region,
+		    (unsigned)config->number, (unsigned)config->replication.n_peers);
+		return 0;
+	}
+	log_set_level(config->log_level);
+	if (!catch_signals()) {
+		fprintf(stderr, "%s: cannot catch signals: %s\n", program->name, strerror(errno));
+		return 1;
+	}
+	return GO_ON;
+}
+
+tide_err
+program_write_pid(const struct program *program, struct tide_error *error)
+{
+	const char *path = program->pid_file;
+	char temporary[4096], text[32];
+	int n = snprintf(text, sizeof text, "%ld\n", (long)getpid()), fd;
+	bool fine;
+
+	if (path == NULL)
+		return TIDE_OK;
+	if (snprintf(temporary, sizeof temporary, "%s.new", path) >= (int)sizeof temporary)
+		return tide_fail(error, TIDE_USAGE, "--pid-file: the path is too long");
+	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	fine = fd >= 0 && write(fd, text, (size_t)n) == n;
+	if (fd >= 0 && close(fd) != 0)
+		fine = false;
+	if (!fine || rename(temporary, path) != 0)
+		return tide_fail(error, TIDE_IO, "--pid-file: %s: %s", path, strerror(errno));
+	return TIDE_OK;
+}
+
+void
+program_remove_pid(const struct program *program)
+{
+	if (program->pid_file != NULL)
+		unlink(program->pid_file);
+}
+
+void
+program_wait(void)
+{
+	while (sem_wait(&asked_to_stop) != 0 && errno == EINTR)
+		; /* a signal that is not for us */
+}
