@@ -91,6 +91,10 @@ put_table(struct buf *out, struct region *region, const struct table_view *view)
 	    view->id <= TABLE_BUILT_IN_MAX ? "true" : "false", view->items, view->bytes,
 	    (uint64_t)(view->fingerprint >> 64), (uint64_t)view->fingerprint);
 	put_vector(out, "vector", &view->vector);
+	if (view->state == REPLICA_CATCHUP) {
+		buf_append_byte(out, ',');
+		put_vector(out, "position", &view->position);
+	}
 	if (view->state == REPLICA_CREATING)
 		buf_append_format(out,
 		    ",\"bootstrap\":{\"under_way\":%s,\"source\":\"%s\",\"items_loaded\":%" PRIu64
@@ -231,7 +235,9 @@ put_document(struct buf *out, struct endpoint *endpoint, const struct shard_view
 		put_table(out, region, &view->tables[i]);
 		first = false;
 	}
-	buf_append_string(out, "],\"members\":[");
+	buf_append_string(out, "],");
+	put_vector(out, "position", &view->position);
+	buf_append_string(out, ",\"members\":[");
 	for (size_t i = 0; i < view->n_members; i++) {
 		buf_append_string(out, i > 0 ? "," : "");
 		put_member(out, region, &view->members[i]);

@@ -10,12 +10,18 @@
 #define WAITING_LOG_MS 10000
 
 uint64_t
-daemon__now(void)
+daemon__now_us(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t
+daemon__now(void)
+{
+	return daemon__now_us() / 1000;
 }
 
 struct daemon_peer *

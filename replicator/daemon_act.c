@@ -64,6 +64,7 @@ member_of(const struct wire_state *state, uint8_t region)
 static void
 act_hello(struct daemon *daemon, const struct link_action *action, uint64_t now)
 {
+	struct daemon_peer *peer = daemon__peer(daemon, action->source);
 	const struct wire_state *ours = action->state->state;
 	const struct wire_member *known = member_of(ours, action->source);
 	struct wire_message message = {.type = WIRE_HELLO,
@@ -78,7 +79,9 @@ act_hello(struct daemon *daemon, const struct link_action *action, uint64_t now)
 		message.hello.known_incarnation = known->incarnation;
 		message.hello.known_nonce = known->nonce;
 	}
-	ask(daemon, daemon__peer(daemon, action->source), &message, HELLO_MS, action->ticket, now);
+	if (peer != NULL)
+		peer->hello_us = daemon__now_us();
+	ask(daemon, peer, &message, HELLO_MS, action->ticket, now);
 }
 
 static void
@@ -356,7 +359,11 @@ daemon__push_links(struct daemon *daemon, uint64_t now)
 	struct arena arena;
 
 	arena_init(&arena, 0);
-	if (daemon->local.told_up && link_view(daemon->link, now, &arena, &message.links) == TIDE_OK)
+	if (daemon->local.told_up && link_view(daemon->link, now, &arena, &message.links) == TIDE_OK) {
+		for (uint32_t i = 0; i < message.links.n_links; i++)
+			message.links.links[i].round_trip_us =
+			    daemon__peer(daemon, message.links.links[i].region)->round_trip_us;
 		ask(daemon, &daemon->local, &message, HELLO_MS, 0, now);
+	}
 	arena_fini(&arena);
 }

@@ -28,6 +28,7 @@ fail(struct daemon *daemon, uint64_t now, uint64_t ticket, tide_err code, const 
 static void
 hear_state(struct daemon *daemon, struct call *call, enum wire_type type, uint64_t now)
 {
+	struct daemon_peer *peer;
 	struct link_state *state;
 	struct tide_error error;
 
@@ -36,8 +37,12 @@ hear_state(struct daemon *daemon, struct call *call, enum wire_type type, uint64
 		fail(daemon, now, call->ticket, error.code, error.message);
 	else if (type == WIRE_STATE)
 		link_state_came(daemon->link, now, call->ticket, state);
-	else
+	else {
+		if ((peer = daemon__peer(daemon, state->message.hello.from)) != NULL &&
+		    peer->client == call->client)
+			peer->round_trip_us = daemon__now_us() - peer->hello_us;
 		link_hello_came(daemon->link, now, call->ticket, state);
+	}
 }
 
 static void

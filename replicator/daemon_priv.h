@@ -19,6 +19,7 @@ struct daemon_peer {
 	bool told_up;
 	atomic_uint changes; /* of `up`: a short break must not pass unseen */
 	unsigned told_changes;
+	uint64_t hello_us, round_trip_us; /* when the last hello went out; how long the last answer took */
 };
 
 struct daemon {
@@ -50,6 +51,7 @@ struct payload {
 };
 
 uint64_t daemon__now(void);
+uint64_t daemon__now_us(void);
 struct daemon_peer *daemon__peer(struct daemon *daemon, uint8_t region);
 
 /* daemon_act.c: carry out one action. */

@@ -173,7 +173,7 @@ bool link_next(struct link *link, uint64_t now, struct link_action *out);
 /** When link_next may have something although nothing happened. */
 uint64_t link_wake(const struct link *link, uint64_t now);
 
-/** How the links are, for status. Arrays are in the arena; strings are static or in it. TIDE_NOMEM. */
+/** How the links are, for status; round-trip times are the caller's to add. Arrays are in the arena; strings are the machine's. TIDE_NOMEM. */
 tide_err link_view(const struct link *link, uint64_t now, struct arena *arena, struct wire_links *out);
 
 /** What must hold after every step; asserts. */

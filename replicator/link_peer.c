@@ -218,7 +218,6 @@ link_hello_came(struct link *link, uint64_t now, uint64_t ticket, struct link_st
 		return;
 	}
 	peer->asking = false;
-	peer->round_trip_us = (now - peer->asked_at) * 1000;
 	peer->hello_at = now + link->options.hello_ms;
 	peer->reason[0] = 0;
 	link_state_release(peer->hello);

@@ -25,7 +25,7 @@ struct peer {
 	uint64_t generation;
 	bool member_wanted, member_asking; /* its hello says something that our region has to write down */
 	uint64_t member_at;
-	uint64_t round_trip_us, retries;
+	uint64_t retries;
 	uint64_t bytes, records; /* since start */
 	uint64_t window_at, window_bytes, window_records, bytes_per_second, records_per_second;
 	char reason[LINK_REASON_MAX];

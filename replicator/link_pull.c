@@ -151,6 +151,18 @@ scan_peer(struct link *link, uint64_t now, const struct peer *peer)
 	}
 }
 
+/* Journals that our own tables name: one that nobody writes any more may still be needed to bring a new table level. */
+static void
+scan_ours(struct link *link, uint64_t now)
+{
+	for (uint32_t t = 0; t < link->state->state->n_tables; t++) {
+		const struct wire_table *table = &link->state->state->tables[t];
+
+		for (size_t i = 0; i < table->position.n && table->state == REPLICA_CATCHUP; i++)
+			make(link, now, table->position.entries[i].origin);
+	}
+}
+
 /* Has the origin's region a journal of its own again, so that this one will never have more? */
 static bool
 forgettable(const struct link *link, uint64_t now, const struct pull *pull)
@@ -168,6 +180,7 @@ link__pulls_scan(struct link *link, uint64_t now)
 	for (uint32_t i = 0; i < LINK_PULLS_MAX; i++)
 		if (link->pulls[i].used && forgettable(link, now, &link->pulls[i]))
 			link->pulls[i].used = false;
+	scan_ours(link, now);
 	for (uint32_t i = 0; i < link->options.n_peers; i++)
 		if (link->peers[i].state == PEER_UP)
 			scan_peer(link, now, &link->peers[i]);

@@ -54,6 +54,27 @@ more_than_we(const struct link *link, const struct peer *peer, struct jid origin
 	return most;
 }
 
+/* Do our tables stand apart in this origin's journal? Then one that catches up waits to hear how far all is complete. */
+static bool
+stand_apart(const struct link *link, struct jid origin)
+{
+	const struct wire_state *ours = link->state->state;
+	uint64_t least = UINT64_MAX, most = 0;
+
+	for (uint32_t i = 0; i < ours->n_tables; i++) {
+		const struct wire_table *table = &ours->tables[i];
+		uint64_t at;
+
+		if (!table->shared || (table->state != REPLICA_CATCHUP && table->state != REPLICA_ACTIVE &&
+					  table->state != REPLICA_LEAVING))
+			continue;
+		at = vector_get(&table->position, origin).seq;
+		least = at < least ? at : least;
+		most = at > most ? at : most;
+	}
+	return least < most;
+}
+
 struct peer *
 link__source(struct link *link, uint64_t now, const struct pull *pull)
 {
@@ -77,6 +98,15 @@ link__source(struct link *link, uint64_t now, const struct pull *pull)
 			most = seq;
 			best = peer;
 		}
+	}
+	/* Nobody has more records of it, but any relay knows how far it has them all; another one each time. */
+	for (uint32_t i = 0; i < link->options.n_peers && best == NULL && stand_apart(link, pull->origin);
+	     i++) {
+		struct peer *peer = &link->peers[(i + pull->generation) % link->options.n_peers];
+
+		if (peer->state == PEER_UP && peer->region != jid_region(pull->origin) &&
+		    (pull->avoid != peer->region || now >= pull->avoid_until))
+			best = peer;
 	}
 	return best;
 }

@@ -61,7 +61,6 @@ link_view(const struct link *link, uint64_t now, struct arena *arena, struct wir
 		    .connected = peer->state == PEER_UP,
 		    .state = bytes_of_string(peer_names[peer->state]),
 		    .reason = bytes_of_string(peer->reason),
-		    .round_trip_us = peer->round_trip_us,
 		    .bytes_per_second = peer->bytes_per_second,
 		    .records_per_second = peer->records_per_second,
 		    .retries = peer->retries,

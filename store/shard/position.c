@@ -4,19 +4,19 @@ struct mark
 group_position(const struct group *group, struct jid origin)
 {
 	const struct fold *work = &group->shard->work;
-	struct mark least = vector_get(&work->position, origin);
+	struct mark least = {UINT64_MAX, {UINT64_MAX}};
 
 	for (size_t i = 0; i < work->n_tables; i++) {
 		const struct table_fold *table = work->tables[i];
 		struct mark at;
 
-		if (!table->shared || table->state != REPLICA_CATCHUP)
+		if (!table->shared || !replica_follows(table->state))
 			continue;
-		at = vector_get(&table->position, origin);
+		at = fold_position(work, table, origin);
 		if (at.seq < least.seq)
 			least = at;
 	}
-	return least;
+	return least.seq == UINT64_MAX ? (struct mark){0} : least;
 }
 
 /* The sequence goes up to `to`; a clock never goes back, for it says which versions have been seen. */
