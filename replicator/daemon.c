@@ -39,13 +39,19 @@ void
 daemon__call_done(struct call *call)
 {
 	struct daemon *daemon = call->arg;
+	bool stopping;
 
 	pthread_mutex_lock(&daemon->lock);
-	call->next = NULL;
-	*daemon->last = call;
-	daemon->last = &call->next;
-	pthread_cond_signal(&daemon->wake);
+	stopping = daemon->stopping;
+	if (!stopping) {
+		call->next = NULL;
+		*daemon->last = call;
+		daemon->last = &call->next;
+		pthread_cond_signal(&daemon->wake);
+	}
 	pthread_mutex_unlock(&daemon->lock);
+	if (stopping)
+		call_release(call); /* nobody looks at the queue any more, and clients are about to go */
 }
 
 static void
