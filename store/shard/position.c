@@ -19,16 +19,6 @@ group_position(const struct group *group, struct jid origin)
 	return least.seq == UINT64_MAX ? (struct mark){0} : least;
 }
 
-/* The sequence goes up to `to`; a clock never goes back, for it says which versions have been seen. */
-static tide_err
-raise(struct vector *vector, struct jid origin, struct mark to)
-{
-	struct mark at = vector_get(vector, origin);
-
-	to.clock = hlc_max(to.clock, at.clock);
-	return vector_raise(vector, origin, to);
-}
-
 tide_err
 group_progress_before(
     struct group *group, struct jid origin, const uint64_t *tables, uint32_t n, struct mark next)
@@ -41,12 +31,5 @@ group_progress_before(
 	if ((rc = group_tables_current(group, tables, n)) != TIDE_OK)
 		return rc;
 	next.seq--;
-	for (uint32_t i = 0; i < n; i++) {
-		struct table_fold *table = fold_table(work, tables[i]);
-
-		if (table != NULL && table->state == REPLICA_CATCHUP &&
-		    (rc = raise(&table->position, origin, next)) != TIDE_OK)
-			return rc;
-	}
-	return raise(&work->position, origin, next);
+	return fold_progress(work, origin, next);
 }
