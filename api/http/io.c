@@ -249,10 +249,11 @@ run(void *arg)
 	io_self = io;
 	for (;;) {
 		io->now_ms = io_now_ms();
+		/* First, so that an answer given after the stop began says that it is the last. */
+		if (!io->draining && atomic_load(&io->shared->stopping))
+			begin_drain(io);
 		take_answers(io);
-		if (atomic_load_explicit(&io->shared->stopping, memory_order_relaxed)) {
-			if (!io->draining)
-				begin_drain(io);
+		if (io->draining) {
 			if (io->n_conns == 0)
 				break;
 			if (io->now_ms >= atomic_load(&io->shared->stop_by_ms)) {
