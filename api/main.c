@@ -16,6 +16,7 @@
 #include "config/program.h"
 
 #define DRAIN_MS 15000
+#define STOP_SECONDS 45 /* draining, the last checkpoint, and room */
 
 /* Everything that is open, in the order of opening. */
 struct process {
@@ -200,6 +201,7 @@ main(int argc, char **argv)
 	}
 	program_wait();
 	log_info("API-STOPPING", "region=%s", process.region.config.region);
+	program_stop_within(STOP_SECONDS);
 	stop(&process, &program, true);
 	log_info("API-STOPPED", "region=%s", process.region.config.region);
 	return 0;

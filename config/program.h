@@ -29,6 +29,12 @@ tide_err program_write_pid(const struct program *program, struct tide_error *err
 /** Remove the pid file, if it was given. */
 void program_remove_pid(const struct program *program);
 
+/**
+ * From now on the process ends after `seconds` with status 0, even if its clean stop hangs (a transport that does not close): what was
+ * acknowledged is in the journal, and the next start recovers.
+ */
+void program_stop_within(unsigned seconds);
+
 /** Wait until SIGTERM or SIGINT. A second one ends the process at once. */
 void program_wait(void);
 

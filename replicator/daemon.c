@@ -3,11 +3,13 @@
 
 #include "base/log.h"
 #include "replicator/daemon_priv.h"
+#include "replicator/renew.h"
 
 #define LOCAL_CALLS_MAX 2048
 #define PEER_CALLS_MAX 512
 #define LINKS_MS 500
 #define WAITING_LOG_MS 10000
+#define RENEW_MS 10000 /* without a connection to an API process that listens */
 
 uint64_t
 daemon__now_us(void)
@@ -118,6 +120,14 @@ now_and_then(struct daemon *daemon, uint64_t now)
 	if (now >= daemon->links_at) {
 		daemon->links_at = now + LINKS_MS;
 		daemon__push_links(daemon, now);
+	}
+	if (daemon->local.told_up)
+		daemon->down_since = now;
+	else if (now >= daemon->down_since + RENEW_MS &&
+		 renew_somebody_listens(daemon->config.replication.endpoint)) {
+		log_warn("REPL-RENEW", "why=\"the API process is there and no connection comes about\"");
+		renew_self();
+		daemon->down_since = now; /* it failed: try again later */
 	}
 	if (!daemon->local.told_up && now >= daemon->waiting_log_at) {
 		daemon->waiting_log_at = now + WAITING_LOG_MS;
@@ -237,6 +247,7 @@ daemon_start(const struct config *config, struct daemon **out, struct tide_error
 	clock_gettime(CLOCK_REALTIME, &now);
 	daemon->instance = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 	daemon->waiting_log_at = daemon__now() + 1000;
+	daemon->down_since = daemon__now();
 	if ((rc = start(daemon, error)) != TIDE_OK) {
 		daemon_stop(daemon);
 		return rc;

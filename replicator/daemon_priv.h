@@ -38,6 +38,7 @@ struct daemon {
 	bool poked, stopping;
 	/* --- the thread's --- */
 	uint64_t links_at, waiting_log_at;
+	uint64_t down_since; /* no connection to the API process since then */
 	struct wire_wanted *wanted; /* scratch */
 	uint64_t *tables;
 	uint32_t wanted_room;

@@ -6,6 +6,8 @@
 #include "config/program.h"
 #include "replicator/daemon.h"
 
+#define STOP_SECONDS 5
+
 int
 main(int argc, char **argv)
 {
@@ -32,6 +34,7 @@ main(int argc, char **argv)
 	    (long)getpid());
 	program_wait();
 	log_info("REPL-STOPPING", "region=%s", config.region);
+	program_stop_within(STOP_SECONDS);
 	daemon_stop(daemon);
 	program_remove_pid(&program);
 	log_info("REPL-STOPPED", "region=%s", config.region);
