@@ -9,7 +9,6 @@
 #include "api/membership.h"
 #include "base/log.h"
 
-#define TURN_MS 1000
 #define TURN_MS_MIN 10 /* between two turns, however often it is poked */
 #define COLLECT_EVERY_MS 10000
 #define COLLECT_MAX 1000 /* per group: the committer must not stall */
@@ -26,6 +25,7 @@ struct complaint {
 
 struct maintenance {
 	struct region *region;
+	struct maintenance_options options;
 	pthread_t thread;
 	atomic_bool stopping;
 	uint64_t collect_ms, trim_ms, checkpoint_ms; /* not before */
@@ -33,18 +33,20 @@ struct maintenance {
 };
 
 static uint64_t
-now_ms(void)
+now_ms(const struct maintenance *m)
 {
 	struct timespec now;
 
+	if (m->options.now_ms != NULL)
+		return m->options.now_ms(m->options.now_arg);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 static void
-complain(struct complaint *complaint, const struct tide_error *error)
+complain(struct maintenance *m, struct complaint *complaint, const struct tide_error *error)
 {
-	uint64_t now = now_ms();
+	uint64_t now = now_ms(m);
 
 	if (error->code == TIDE_CLOSED ||
 	    (complaint->last_ms != 0 && now - complaint->last_ms < COMPLAIN_EVERY_MS))
@@ -90,12 +92,12 @@ trim_run(struct commit_op *op, struct group *group, struct tide_error *error)
 static void
 trim_journal(struct maintenance *m)
 {
-	struct trim trim = {.retention_ms = (uint64_t)m->region->config.journal.retention_hours * 3600000};
+	struct trim trim = {.retention_ms = m->options.retention_ms};
 	uint64_t first = journal_first_seq(shard_journal(m->region->shard));
 	struct tide_error error;
 
 	if (committer_call(m->region->committer, trim_run, &trim, &error) != TIDE_OK)
-		complain(&m->trim, &error);
+		complain(m, &m->trim, &error);
 	else if (trim.below > first)
 		log_info("JOURNAL-TRIM", "first=%llu was=%llu", (unsigned long long)trim.below,
 		    (unsigned long long)first);
@@ -111,7 +113,7 @@ collect(struct maintenance *m)
 	     i++) {
 		collected = 0;
 		if (committer_call(m->region->committer, collect_run, &collected, &error) != TIDE_OK) {
-			complain(&m->collect, &error);
+			complain(m, &m->collect, &error);
 			return;
 		}
 	}
@@ -120,37 +122,37 @@ collect(struct maintenance *m)
 static void
 checkpoint(struct maintenance *m)
 {
-	uint64_t bytes = shard_bytes_since_checkpoint(m->region->shard), began = now_ms();
+	uint64_t bytes = shard_bytes_since_checkpoint(m->region->shard), began = now_ms(m);
 	struct tide_error error;
 
-	if (bytes < (uint64_t)m->region->config.journal.checkpoint_mb << 20 || began < m->checkpoint_ms)
+	if (bytes < m->options.checkpoint_bytes || began < m->checkpoint_ms)
 		return;
 	if (shard_checkpoint(m->region->shard, &error) != TIDE_OK) {
-		complain(&m->checkpoint, &error);
+		complain(m, &m->checkpoint, &error);
 		m->checkpoint_ms = began + CHECKPOINT_RETRY_MS;
 		return;
 	}
 	log_info("CHECKPOINT", "journal_bytes=%llu ms=%llu", (unsigned long long)bytes,
-	    (unsigned long long)(now_ms() - began));
+	    (unsigned long long)(now_ms(m) - began));
 }
 
-static void
-turn(struct maintenance *m)
+void
+maintenance_turn(struct maintenance *m)
 {
 	struct tide_error error;
 
 	if (membership_step(m->region, &error) != TIDE_OK)
-		complain(&m->membership, &error);
+		complain(m, &m->membership, &error);
 	if (committer_call(m->region->committer, align_run, NULL, &error) != TIDE_OK)
-		complain(&m->align, &error);
+		complain(m, &m->align, &error);
 	checkpoint(m);
-	if (now_ms() >= m->collect_ms) {
+	if (now_ms(m) >= m->collect_ms) {
 		collect(m);
-		m->collect_ms = now_ms() + COLLECT_EVERY_MS;
+		m->collect_ms = now_ms(m) + COLLECT_EVERY_MS;
 	}
-	if (now_ms() >= m->trim_ms) {
+	if (now_ms(m) >= m->trim_ms) {
 		trim_journal(m);
-		m->trim_ms = now_ms() + TRIM_EVERY_MS;
+		m->trim_ms = now_ms(m) + TRIM_EVERY_MS;
 	}
 }
 
@@ -161,37 +163,62 @@ run(void *arg)
 	struct maintenance *m = arg;
 
 	while (!atomic_load(&m->stopping)) {
-		turn(m);
+		maintenance_turn(m);
 		nanosleep(&pause, NULL);
 		if (!atomic_load(&m->stopping))
-			membership_wait(m->region, TURN_MS);
+			membership_wait(m->region, MAINTENANCE_TURN_MS);
 	}
 	return NULL;
 }
 
 tide_err
-maintenance_start(struct region *region, struct maintenance **out, struct tide_error *error)
+maintenance_new(struct region *region, const struct maintenance_options *options, struct maintenance **out,
+    struct tide_error *error)
 {
 	struct maintenance *m = calloc(1, sizeof *m);
-	sigset_t all, before;
-	int failed;
 
 	if (m == NULL)
 		return tide_fail(error, TIDE_NOMEM, NULL);
 	m->region = region;
+	if (options != NULL)
+		m->options = *options;
+	if (m->options.retention_ms == 0)
+		m->options.retention_ms = (uint64_t)region->config.journal.retention_hours * 3600000;
+	if (m->options.checkpoint_bytes == 0)
+		m->options.checkpoint_bytes = (uint64_t)region->config.journal.checkpoint_mb << 20;
 	m->membership.what = "membership";
 	m->align.what = "align";
 	m->collect.what = "collect";
 	m->checkpoint.what = "checkpoint";
 	m->trim.what = "trim";
-	m->collect_ms = now_ms() + COLLECT_EVERY_MS;
-	m->trim_ms = now_ms() + TRIM_EVERY_MS;
+	m->collect_ms = now_ms(m) + COLLECT_EVERY_MS;
+	m->trim_ms = now_ms(m) + TRIM_EVERY_MS;
+	*out = m;
+	return TIDE_OK;
+}
+
+void
+maintenance_free(struct maintenance *m)
+{
+	free(m);
+}
+
+tide_err
+maintenance_start(struct region *region, struct maintenance **out, struct tide_error *error)
+{
+	struct maintenance *m = NULL;
+	sigset_t all, before;
+	tide_err rc;
+	int failed;
+
+	if ((rc = maintenance_new(region, NULL, &m, error)) != TIDE_OK)
+		return rc;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	failed = pthread_create(&m->thread, NULL, run, m);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (failed != 0) {
-		free(m);
+		maintenance_free(m);
 		return tide_fail(error, TIDE_NOMEM, "cannot start the maintenance thread");
 	}
 	*out = m;
@@ -206,5 +233,5 @@ maintenance_stop(struct maintenance *m)
 	atomic_store(&m->stopping, true);
 	membership_poke(m->region);
 	pthread_join(m->thread, NULL);
-	free(m);
+	maintenance_free(m);
 }

@@ -15,6 +15,28 @@
 
 struct maintenance;
 
+struct maintenance_options {
+	uint64_t retention_ms, checkpoint_bytes; /* 0: the configuration's */
+	uint64_t (*now_ms)(void *arg); /* milliseconds that only grow; NULL: the system's monotonic clock */
+	void *now_arg;
+};
+
+/* How often a turn is due that nobody poked for. */
+#define MAINTENANCE_TURN_MS 1000
+
+/**
+ * Maintenance without a thread, for who drives a region by hand: maintenance_turn does one turn. `options` NULL: as the configuration
+ * says. TIDE_NOMEM.
+ */
+tide_err maintenance_new(struct region *region, const struct maintenance_options *options,
+    struct maintenance **out, struct tide_error *error);
+
+/** One turn: everything that is due. It waits for the committer. */
+void maintenance_turn(struct maintenance *maintenance);
+
+/** Takes NULL. */
+void maintenance_free(struct maintenance *maintenance);
+
 /** Start the thread. The region needs its shard, catalog, membership and committer. TIDE_NOMEM. */
 tide_err maintenance_start(struct region *region, struct maintenance **out, struct tide_error *error);
 
