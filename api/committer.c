@@ -1,5 +1,6 @@
 #include "api/committer.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -18,6 +19,7 @@ struct committer {
 	struct commit_op *first, **last;
 	uint32_t n;
 	bool stopping, idle;
+	bool running; /* stepped: a group is under way */
 	struct committer_counters counters;
 	/* The committer thread's. */
 	time_t said; /* when a failed group was last logged */
@@ -133,6 +135,45 @@ committer_main(void *arg)
 	}
 }
 
+bool
+committer_step(struct committer *committer)
+{
+	struct commit_op *op, *rest, **last;
+
+	assert(committer->options.stepped && !committer->running);
+	pthread_mutex_lock(&committer->lock);
+	op = committer->first;
+	last = committer->last;
+	committer->first = NULL;
+	committer->last = &committer->first;
+	pthread_mutex_unlock(&committer->lock);
+	if (op == NULL)
+		return false;
+	committer->running = true;
+	rest = commit_some(committer, op);
+	committer->running = false;
+	if (rest == NULL)
+		return true;
+	/* What did not fit stays in front of what came meanwhile. */
+	pthread_mutex_lock(&committer->lock);
+	if ((*last = committer->first) == NULL)
+		committer->last = last;
+	committer->first = rest;
+	pthread_mutex_unlock(&committer->lock);
+	return true;
+}
+
+uint32_t
+committer_queued(struct committer *committer)
+{
+	uint32_t n;
+
+	pthread_mutex_lock(&committer->lock);
+	n = committer->n;
+	pthread_mutex_unlock(&committer->lock);
+	return n;
+}
+
 tide_err
 committer_start(struct shard *shard, const struct committer_options *options, struct committer **out)
 {
@@ -150,7 +191,8 @@ committer_start(struct shard *shard, const struct committer_options *options, st
 	committer->last = &committer->first;
 	pthread_mutex_init(&committer->lock, NULL);
 	pthread_cond_init(&committer->queued, NULL);
-	if (pthread_create(&committer->thread, NULL, committer_main, committer) != 0) {
+	if (!committer->options.stepped &&
+	    pthread_create(&committer->thread, NULL, committer_main, committer) != 0) {
 		pthread_mutex_destroy(&committer->lock);
 		pthread_cond_destroy(&committer->queued);
 		free(committer);
@@ -215,6 +257,8 @@ committer_call(struct committer *committer, commit_run_fn run, void *arg, struct
 	pthread_mutex_init(&waiting.lock, NULL);
 	pthread_cond_init(&waiting.finished, NULL);
 	if ((rc = committer_submit(committer, &waiting.call.op)) == TIDE_OK) {
+		while (committer->options.stepped && !waiting.done)
+			committer_step(committer);
 		pthread_mutex_lock(&waiting.lock);
 		while (!waiting.done)
 			pthread_cond_wait(&waiting.finished, &waiting.lock);
@@ -229,6 +273,27 @@ committer_call(struct committer *committer, commit_run_fn run, void *arg, struct
 	return rc;
 }
 
+static void
+release(struct committer *committer)
+{
+	pthread_mutex_destroy(&committer->lock);
+	pthread_cond_destroy(&committer->queued);
+	free(committer);
+}
+
+void
+committer_drop(struct committer *committer)
+{
+	const struct tide_error closed = {TIDE_CLOSED, "the process is gone"};
+
+	if (committer == NULL)
+		return;
+	assert(committer->options.stepped && !committer->running);
+	committer->stopping = true;
+	finish(committer->first, NULL, &closed);
+	release(committer);
+}
+
 void
 committer_stop(struct committer *committer)
 {
@@ -238,10 +303,11 @@ committer_stop(struct committer *committer)
 	committer->stopping = true;
 	pthread_mutex_unlock(&committer->lock);
 	pthread_cond_signal(&committer->queued);
-	pthread_join(committer->thread, NULL);
-	pthread_mutex_destroy(&committer->lock);
-	pthread_cond_destroy(&committer->queued);
-	free(committer);
+	if (!committer->options.stepped)
+		pthread_join(committer->thread, NULL);
+	while (committer->options.stepped && committer_step(committer))
+		;
+	release(committer);
 }
 
 struct committer_counters

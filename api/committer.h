@@ -34,6 +34,7 @@ struct commit_op {
 struct committer_options {
 	uint32_t queue_max; /* operations queued at most; over it submit answers TIDE_UNAVAILABLE. 0: 65536 */
 	uint64_t group_bytes_max; /* a group is closed when it passes this; 0: 8 MB */
+	bool stepped; /* no thread: whoever submits also calls committer_step, all on one thread */
 };
 
 tide_err committer_start(
@@ -42,7 +43,10 @@ tide_err committer_start(
 /** Take an operation. Any thread. TIDE_UNAVAILABLE (queue full), TIDE_CLOSED (stopping): done is not called. */
 tide_err committer_submit(struct committer *committer, struct commit_op *op);
 
-/** Run and wait; for maintenance and start-up. Any thread but the committer's. */
+/**
+ * Run and wait; for maintenance and start-up. Any thread but the committer's; a stepped committer commits groups until it is done,
+ * those of others among them.
+ */
 tide_err committer_call(struct committer *committer, commit_run_fn run, void *arg, struct tide_error *error);
 
 /** What committer_call's run gets as its op. */
@@ -50,6 +54,15 @@ struct commit_call {
 	struct commit_op op;
 	void *arg;
 };
+
+/** A stepped committer: commit one group of what is queued. False: nothing is. */
+bool committer_step(struct committer *committer);
+
+/** Operations queued. Any thread. */
+uint32_t committer_queued(struct committer *committer);
+
+/** End a stepped committer as a crash does: what is queued is done with TIDE_CLOSED and was not run. Takes NULL. */
+void committer_drop(struct committer *committer);
 
 /** Refuse new operations, finish the queued ones, end the thread. Takes NULL. */
 void committer_stop(struct committer *committer);
