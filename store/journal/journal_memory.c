@@ -30,6 +30,8 @@ struct disk {
 	bool seal_next; /* the next unit begins a segment */
 	tide_err fail_next; /* TIDE_OK: nothing */
 	uint32_t survivors;
+	bool full; /* every append fails */
+	uint64_t damaged; /* a sequence in the unit that cannot be read; 0: none */
 };
 
 struct memory {
@@ -127,6 +129,26 @@ journal_memory_disk_destroy(const char *dir)
 	disk_free(disk);
 }
 
+void
+memory_moved(const char *from, const char *to)
+{
+	struct disk *fresh = disk_new(from), *disk;
+	char *name = strdup(to);
+
+	pthread_mutex_lock(&disks_lock);
+	if (fresh != NULL && name != NULL && (disk = *disk_find(from)) != NULL) {
+		free(disk->name);
+		disk->name = name;
+		fresh->next = disks;
+		disks = fresh;
+		fresh = NULL;
+		name = NULL;
+	}
+	pthread_mutex_unlock(&disks_lock);
+	disk_free(fresh);
+	free(name);
+}
+
 tide_err
 journal_memory_disk_fail_next(const char *dir, tide_err rc, uint32_t survivors)
 {
@@ -136,6 +158,36 @@ journal_memory_disk_fail_next(const char *dir, tide_err rc, uint32_t survivors)
 	if ((disk = *disk_find(dir)) != NULL) {
 		disk->fail_next = rc;
 		disk->survivors = survivors;
+	}
+	pthread_mutex_unlock(&disks_lock);
+	return disk != NULL ? TIDE_OK : TIDE_NOTFOUND;
+}
+
+tide_err
+journal_memory_disk_full(const char *dir, bool full)
+{
+	struct disk *disk;
+
+	pthread_mutex_lock(&disks_lock);
+	if ((disk = *disk_find(dir)) != NULL) {
+		pthread_mutex_lock(&disk->lock);
+		disk->full = full;
+		pthread_mutex_unlock(&disk->lock);
+	}
+	pthread_mutex_unlock(&disks_lock);
+	return disk != NULL ? TIDE_OK : TIDE_NOTFOUND;
+}
+
+tide_err
+journal_memory_disk_damage(const char *dir, uint64_t seq)
+{
+	struct disk *disk;
+
+	pthread_mutex_lock(&disks_lock);
+	if ((disk = *disk_find(dir)) != NULL) {
+		pthread_mutex_lock(&disk->lock);
+		disk->damaged = seq;
+		pthread_mutex_unlock(&disk->lock);
 	}
 	pthread_mutex_unlock(&disks_lock);
 	return disk != NULL ? TIDE_OK : TIDE_NOTFOUND;
@@ -290,6 +342,8 @@ append_locked(struct memory *m, const struct journal_entry *entries, uint32_t n)
 
 	if (m->unknown)
 		return TIDE_UNKNOWN;
+	if (disk->full)
+		return TIDE_FULL;
 	if (rc != TIDE_OK) {
 		disk->fail_next = TIDE_OK;
 		if (rc != TIDE_UNKNOWN)
@@ -505,6 +559,8 @@ next_locked(struct memory_reader *r)
 		const struct journal_entry *entry = &disk->units[i]->entry;
 
 		if (wants(r, entry)) {
+			if (disk->damaged >= entry->first_seq && disk->damaged <= entry->last_seq)
+				return TIDE_CORRUPT;
 			buf_clear(&r->payload);
 			buf_append(&r->payload, entry->payload.at, entry->payload.n);
 			if (r->payload.failed)

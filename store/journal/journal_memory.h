@@ -26,4 +26,13 @@ void journal_memory_disk_destroy(const char *dir);
  */
 tide_err journal_memory_disk_fail_next(const char *dir, tide_err rc, uint32_t survivors);
 
+/** While a disk is full every append is TIDE_FULL, and nothing of it is written. TIDE_NOTFOUND: no such disk. */
+tide_err journal_memory_disk_full(const char *dir, bool full);
+
+/**
+ * Damage the unit that holds this sequence: a reader that comes to it is TIDE_CORRUPT and stays there. 0: none is damaged any more.
+ * TIDE_NOTFOUND: no such disk.
+ */
+tide_err journal_memory_disk_damage(const char *dir, uint64_t seq);
+
 #endif

@@ -16,12 +16,17 @@ struct disk {
 	struct node *root, *synced; /* the latest; that of the last barrier */
 	struct entries *batches; /* written since the barrier (named disks only) */
 	size_t n_batches, batches_room;
+	/* What it is told to fail; `disks_lock` guards it. */
+	tide_err fail_next[2]; /* by kv_memory_call */
+	bool full;
+	struct buf damaged_from, damaged_to; /* an empty `to`: nothing */
 };
 
 struct memory {
 	struct kv base;
-	pthread_mutex_t lock; /* guards disk->root and the batches */
+	pthread_mutex_t lock; /* guards what follows, and the disk's root and batches */
 	struct disk *disk;
+	tide_err failed; /* every later write fails so */
 };
 
 struct memory_batch {
@@ -38,6 +43,8 @@ struct memory_iterator {
 	struct kv_iterator base;
 	struct node *root;
 	const struct entry *at; /* NULL: invalid */
+	struct disk *disk;
+	bool damaged; /* it stepped onto a damaged key, and is invalid until the next seek */
 };
 
 static pthread_mutex_t disks_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -109,6 +116,8 @@ disk_free(struct disk *disk)
 	free(disk->batches);
 	node_unref(disk->root);
 	node_unref(disk->synced);
+	buf_fini(&disk->damaged_from);
+	buf_fini(&disk->damaged_to);
 	free(disk->name);
 	free(disk);
 }
@@ -220,6 +229,86 @@ kv_memory_disk_crash(const char *dir, bool (*keep)(void *context, size_t index),
 	return rc;
 }
 
+/* ---- what a disk fails ---- */
+
+tide_err
+kv_memory_disk_fail_next(const char *dir, enum kv_memory_call call, tide_err rc)
+{
+	struct disk *disk;
+
+	pthread_mutex_lock(&disks_lock);
+	if ((disk = *disk_find(dir)) != NULL)
+		disk->fail_next[call] = rc;
+	pthread_mutex_unlock(&disks_lock);
+	return disk != NULL ? TIDE_OK : TIDE_NOTFOUND;
+}
+
+tide_err
+kv_memory_disk_full(const char *dir, bool full)
+{
+	struct disk *disk;
+
+	pthread_mutex_lock(&disks_lock);
+	if ((disk = *disk_find(dir)) != NULL)
+		disk->full = full;
+	pthread_mutex_unlock(&disks_lock);
+	return disk != NULL ? TIDE_OK : TIDE_NOTFOUND;
+}
+
+tide_err
+kv_memory_disk_damage(const char *dir, struct bytes from, struct bytes to)
+{
+	struct buf low = {0}, high = {0};
+	struct disk *disk;
+	tide_err rc = TIDE_NOTFOUND;
+
+	buf_append(&low, from.at, from.n);
+	buf_append(&high, to.at, to.n);
+	pthread_mutex_lock(&disks_lock);
+	if ((disk = *disk_find(dir)) != NULL)
+		rc = low.failed || high.failed ? TIDE_NOMEM : TIDE_OK;
+	if (rc == TIDE_OK) {
+		struct buf old_low = disk->damaged_from, old_high = disk->damaged_to;
+
+		disk->damaged_from = low;
+		disk->damaged_to = high;
+		low = old_low;
+		high = old_high;
+	}
+	pthread_mutex_unlock(&disks_lock);
+	buf_fini(&low);
+	buf_fini(&high);
+	return rc;
+}
+
+static bool
+is_damaged(struct disk *disk, struct bytes key)
+{
+	bool damaged;
+
+	pthread_mutex_lock(&disks_lock);
+	damaged = disk->damaged_to.n > 0 && bytes_compare(key, buf_bytes(&disk->damaged_from)) >= 0 &&
+		  bytes_compare(key, buf_bytes(&disk->damaged_to)) < 0;
+	pthread_mutex_unlock(&disks_lock);
+	return damaged;
+}
+
+/* Is this call to fail? Once one has, all later ones of this opening do. `memory->lock` is held. */
+static tide_err
+next_failure(struct memory *memory, enum kv_memory_call call)
+{
+	struct disk *disk = memory->disk;
+
+	pthread_mutex_lock(&disks_lock);
+	if (memory->failed == TIDE_OK) {
+		memory->failed = disk->full ? TIDE_FULL : disk->fail_next[call];
+		if (!disk->full)
+			disk->fail_next[call] = TIDE_OK;
+	}
+	pthread_mutex_unlock(&disks_lock);
+	return memory->failed;
+}
+
 /* ---- the plug-in ---- */
 
 static struct memory *
@@ -244,17 +333,20 @@ static tide_err
 memory_attach(struct memory *memory, const char *dir, struct tide_error *error)
 {
 	struct disk *disk = NULL;
-	bool taken;
+	bool taken, full;
 
 	pthread_mutex_lock(&disks_lock);
 	if (dir != NULL)
 		disk = *disk_find(dir);
 	taken = disk != NULL && disk->open;
-	if (disk != NULL)
+	full = disk != NULL && disk->full;
+	if (disk != NULL && !full)
 		disk->open = true;
 	pthread_mutex_unlock(&disks_lock);
 	if (taken)
 		return tide_fail(error, TIDE_FENCED, "store %s: is open already", dir);
+	if (full)
+		return tide_fail(error, TIDE_FULL, "store %s: the disk is full", dir);
 	if (disk == NULL && (disk = calloc(1, sizeof *disk)) == NULL)
 		return tide_fail(error, TIDE_NOMEM, NULL);
 	memory->disk = disk;
@@ -301,7 +393,9 @@ memory_get(struct kv *kv, struct kv_snapshot *snapshot, struct bytes key, struct
 	const struct entry *entry = tree_after(root, key, true);
 	tide_err rc = TIDE_NOTFOUND;
 
-	if (entry != NULL && bytes_equal(entry_key(entry), key)) {
+	if (is_damaged(memory_of(kv)->disk, key)) {
+		rc = TIDE_CORRUPT;
+	} else if (entry != NULL && bytes_equal(entry_key(entry), key)) {
 		buf_append(out, entry->at + entry->key_n, entry->value_n);
 		if ((rc = buf_check(out)) != TIDE_OK)
 			buf_clear(out);
@@ -321,7 +415,8 @@ memory_write(struct kv *kv, struct kv_batch *batch)
 	if (batch_of(batch)->failed)
 		return TIDE_NOMEM;
 	pthread_mutex_lock(&memory->lock);
-	rc = tree_apply(disk->root, &batch_of(batch)->entries, &root);
+	if ((rc = next_failure(memory, KV_MEMORY_WRITE)) == TIDE_OK)
+		rc = tree_apply(disk->root, &batch_of(batch)->entries, &root);
 	if (rc == TIDE_OK && disk->name != NULL &&
 	    (rc = disk_note_batch(disk, &batch_of(batch)->entries)) != TIDE_OK)
 		node_unref(root);
@@ -339,15 +434,17 @@ memory_barrier(struct kv *kv)
 {
 	struct memory *memory = memory_of(kv);
 	struct disk *disk = memory->disk;
+	tide_err rc;
 
 	pthread_mutex_lock(&memory->lock);
-	if (disk->name != NULL) {
+	rc = next_failure(memory, KV_MEMORY_BARRIER);
+	if (rc == TIDE_OK && disk->name != NULL) {
 		node_unref(disk->synced);
 		disk->synced = node_ref(disk->root);
 		disk_forget_batches(disk);
 	}
 	pthread_mutex_unlock(&memory->lock);
-	return TIDE_OK;
+	return rc;
 }
 
 static struct kv_snapshot *
@@ -384,6 +481,8 @@ memory_iterator_new(struct kv *kv, struct kv_snapshot *snapshot)
 	it->base.plugin = &kv_memory;
 	it->root = snapshot != NULL ? node_ref(snapshot->root) : root_take(memory_of(kv));
 	it->at = NULL;
+	it->disk = memory_of(kv)->disk;
+	it->damaged = false;
 	return &it->base;
 }
 
@@ -395,27 +494,36 @@ memory_iterator_free(struct kv_iterator *it)
 }
 
 static void
+step_to(struct kv_iterator *base, const struct entry *entry)
+{
+	struct memory_iterator *it = iterator_of(base);
+
+	it->damaged = entry != NULL && is_damaged(it->disk, entry_key(entry));
+	it->at = it->damaged ? NULL : entry;
+}
+
+static void
 memory_iterator_seek(struct kv_iterator *it, struct bytes key)
 {
-	iterator_of(it)->at = tree_after(iterator_of(it)->root, key, true);
+	step_to(it, tree_after(iterator_of(it)->root, key, true));
 }
 
 static void
 memory_iterator_seek_last(struct kv_iterator *it)
 {
-	iterator_of(it)->at = tree_last(iterator_of(it)->root);
+	step_to(it, tree_last(iterator_of(it)->root));
 }
 
 static void
 memory_iterator_next(struct kv_iterator *it)
 {
-	iterator_of(it)->at = tree_after(iterator_of(it)->root, entry_key(iterator_of(it)->at), false);
+	step_to(it, tree_after(iterator_of(it)->root, entry_key(iterator_of(it)->at), false));
 }
 
 static void
 memory_iterator_prev(struct kv_iterator *it)
 {
-	iterator_of(it)->at = tree_before(iterator_of(it)->root, entry_key(iterator_of(it)->at));
+	step_to(it, tree_before(iterator_of(it)->root, entry_key(iterator_of(it)->at)));
 }
 
 static bool
@@ -441,8 +549,7 @@ memory_iterator_value(const struct kv_iterator *it)
 static tide_err
 memory_iterator_check(const struct kv_iterator *it)
 {
-	(void)it;
-	return TIDE_OK;
+	return iterator_of(it)->damaged ? TIDE_CORRUPT : TIDE_OK;
 }
 
 static uint64_t

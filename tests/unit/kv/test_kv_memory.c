@@ -93,6 +93,115 @@ without_a_disk_a_store_begins_empty(void **state)
 	kv_close(kv);
 }
 
+static tide_err
+try_put(struct kv *kv, const char *key, const char *value)
+{
+	struct kv_batch *batch = kv_batch_new(kv);
+	tide_err rc;
+
+	kv_batch_put(batch, bytes_of_string(key), bytes_of_string(value));
+	rc = kv_write(kv, batch);
+	kv_batch_free(batch);
+	return rc;
+}
+
+static void
+after_a_failed_call_every_write_fails_until_the_store_is_opened_again(void **state)
+{
+	static const struct {
+		enum kv_memory_call call;
+		tide_err rc;
+		const char *kept; /* of a write without a barrier, after a power cut */
+	} cases[] = {
+	    {KV_MEMORY_WRITE, TIDE_FULL, NULL},
+	    {KV_MEMORY_WRITE, TIDE_IO, NULL},
+	    {KV_MEMORY_BARRIER, TIDE_IO, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct kv *kv;
+
+		assert_int_equal(kv_memory_disk_make("disk"), TIDE_OK);
+		kv = start();
+		put(kv, "a", "1");
+		assert_int_equal(kv_memory_disk_fail_next("disk", cases[i].call, cases[i].rc), TIDE_OK);
+		if (cases[i].call == KV_MEMORY_BARRIER)
+			assert_int_equal(kv_barrier(kv), cases[i].rc);
+		assert_int_equal(try_put(kv, "b", "1"), cases[i].rc);
+		assert_int_equal(try_put(kv, "c", "1"), cases[i].rc);
+		assert_int_equal(kv_barrier(kv), cases[i].rc);
+		expect(kv, "a", "1");
+		expect(kv, "b", NULL);
+		kv_close(kv);
+		assert_int_equal(kv_memory_disk_crash("disk", NULL, NULL), TIDE_OK);
+		kv = start();
+		expect(kv, "a", cases[i].kept);
+		put(kv, "b", "2");
+		assert_int_equal(kv_barrier(kv), TIDE_OK);
+		kv_close(kv);
+		kv_memory_disk_destroy("disk");
+	}
+}
+
+static void
+a_full_disk_refuses_until_there_is_room_and_the_store_is_opened_again(void **state)
+{
+	struct kv_options options = {.create = true};
+	struct tide_error error;
+	struct kv *kv, *none = NULL;
+
+	(void)state;
+	assert_int_equal(kv_memory_disk_make("disk"), TIDE_OK);
+	kv = start();
+	put(kv, "a", "1");
+	kv_memory_disk_full("disk", true);
+	assert_int_equal(try_put(kv, "b", "1"), TIDE_FULL);
+	expect(kv, "a", "1");
+	kv_close(kv);
+	assert_int_equal(kv_open("memory", "disk", &options, &none, &error), TIDE_FULL);
+	kv_memory_disk_full("disk", false);
+	kv = start();
+	put(kv, "b", "2");
+	expect(kv, "a", "1");
+	kv_close(kv);
+	kv_memory_disk_destroy("disk");
+}
+
+static void
+damaged_keys_are_named_to_who_reads_them_and_to_nobody_else(void **state)
+{
+	struct kv_iterator *it;
+	struct buf got = {0};
+	struct kv *kv;
+
+	(void)state;
+	assert_int_equal(kv_memory_disk_make("disk"), TIDE_OK);
+	kv = start();
+	put(kv, "a", "1");
+	put(kv, "b", "1");
+	put(kv, "c", "1");
+	assert_int_equal(kv_memory_disk_damage("disk", bytes_of_string("b"), bytes_of_string("c")), TIDE_OK);
+	expect(kv, "a", "1");
+	expect(kv, "c", "1");
+	assert_int_equal(kv_get(kv, NULL, bytes_of_string("b"), &got), TIDE_CORRUPT);
+	it = kv_iterator_new(kv, NULL);
+	kv_iterator_seek(it, bytes_of_string("a"));
+	assert_true(kv_iterator_valid(it));
+	kv_iterator_next(it);
+	assert_false(kv_iterator_valid(it));
+	assert_int_equal(kv_iterator_check(it), TIDE_CORRUPT);
+	kv_iterator_seek(it, bytes_of_string("c"));
+	assert_true(kv_iterator_valid(it));
+	assert_int_equal(kv_iterator_check(it), TIDE_OK);
+	kv_iterator_free(it);
+	kv_memory_disk_damage("disk", BYTES_NONE, BYTES_NONE);
+	expect(kv, "b", "1");
+	buf_fini(&got);
+	kv_close(kv);
+	kv_memory_disk_destroy("disk");
+}
+
 static void
 an_unknown_plugin_is_refused(void **state)
 {
@@ -111,6 +220,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_power_cut_loses_any_of_the_batches_since_the_barrier),
 	    cmocka_unit_test(without_a_disk_a_store_begins_empty),
+	    cmocka_unit_test(after_a_failed_call_every_write_fails_until_the_store_is_opened_again),
+	    cmocka_unit_test(a_full_disk_refuses_until_there_is_room_and_the_store_is_opened_again),
+	    cmocka_unit_test(damaged_keys_are_named_to_who_reads_them_and_to_nobody_else),
 	    cmocka_unit_test(an_unknown_plugin_is_refused),
 	};
 
