@@ -9,12 +9,19 @@
 #define LINE_MAX_BYTES 4096
 
 static enum log_level threshold = LOG_INFO;
+static void (*redirected)(enum log_level level, const char *id, const char *text);
 static const char *const names[] = {"ERROR", "WARN", "INFO", "DEBUG"};
 
 void
 log_set_level(enum log_level level)
 {
 	threshold = level;
+}
+
+void
+log_redirect(void (*sink)(enum log_level level, const char *id, const char *text))
+{
+	redirected = sink;
 }
 
 bool
@@ -30,23 +37,32 @@ log_level_parse(const char *name, enum log_level *level)
 	return false;
 }
 
+/* Time, level and id: the beginning of every line. */
+static size_t
+put_head(char line[LINE_MAX_BYTES], enum log_level level, const char *id)
+{
+	struct timespec now;
+	struct tm utc;
+	size_t n;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &utc);
+	n = strftime(line, LINE_MAX_BYTES, "%Y-%m-%dT%H:%M:%S", &utc);
+	return n + (size_t)snprintf(line + n, LINE_MAX_BYTES - n, ".%03ldZ %-5s %s ", now.tv_nsec / 1000000,
+		       names[level], id);
+}
+
 void
 log_line(enum log_level level, const char *id, const char *format, ...)
 {
 	char line[LINE_MAX_BYTES];
-	struct timespec now;
-	struct tm utc;
 	va_list args;
 	size_t n;
 	int more;
 
 	if (level > threshold)
 		return;
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &utc);
-	n = strftime(line, sizeof line, "%Y-%m-%dT%H:%M:%S", &utc);
-	n += (size_t)snprintf(
-	    line + n, sizeof line - n, ".%03ldZ %-5s %s ", now.tv_nsec / 1000000, names[level], id);
+	n = redirected != NULL ? 0 : put_head(line, level, id);
 	va_start(args, format);
 	more = vsnprintf(line + n, sizeof line - n - 1, format, args);
 	va_end(args);
@@ -56,6 +72,11 @@ log_line(enum log_level level, const char *id, const char *format, ...)
 	for (size_t i = 0; i < n; i++)
 		if ((unsigned char)line[i] < ' ')
 			line[i] = ' ';
+	if (redirected != NULL) {
+		line[n] = 0;
+		redirected(level, id, line);
+		return;
+	}
 	line[n++] = '\n';
 	if (write(STDERR_FILENO, line, n) < 0)
 		return; /* nowhere left to say so */

@@ -19,6 +19,12 @@ void log_set_level(enum log_level level);
 /** "error", "warn", "info", "debug" to a level; false for anything else. */
 bool log_level_parse(const char *name, enum log_level *level);
 
+/**
+ * Give lines to `sink` instead of writing them: without time, `text` is the key=value pairs. For simulators and tests. NULL: write again.
+ * Call before threads start. The sink must not log.
+ */
+void log_redirect(void (*sink)(enum log_level level, const char *id, const char *text));
+
 void log_line(enum log_level level, const char *id, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -1,5 +1,6 @@
 #include "store/journal/journal.h"
 
+#include "store/journal/journal_memory.h"
 #include "store/journal/journal_plugin.h"
 
 static const struct journal_plugin *const plugins[] = {&journal_segments, &journal_memory};
@@ -29,6 +30,18 @@ journal_peek_id(const char *dir, struct jid *id, struct tide_error *error)
 	tide_err rc = memory_peek_id(dir, id, error);
 
 	return rc == TIDE_NOTFOUND ? segments_peek_id(dir, id, error) : rc;
+}
+
+void
+journal_moved(const char *from, const char *to)
+{
+	memory_moved(from, to);
+}
+
+void
+journal_removed(const char *dir)
+{
+	journal_memory_disk_destroy(dir);
 }
 
 static tide_err

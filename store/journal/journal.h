@@ -39,6 +39,10 @@ void journal_close(struct journal *journal);
 /** The id that a journal folder belongs to, read from its segments. TIDE_NOTFOUND: no journal there. */
 tide_err journal_peek_id(const char *dir, struct jid *id, struct tide_error *error);
 
+/** The caller has renamed, or removed, a journal's folder: what a plug-in keeps elsewhere under that name goes the same way. */
+void journal_moved(const char *from, const char *to);
+void journal_removed(const char *dir);
+
 #define JOURNAL_PAYLOAD_BYTES_MAX ((size_t)256 * 1024 * 1024)
 #define JOURNAL_TABLES_MAX 65536
 

@@ -42,4 +42,7 @@ extern const struct journal_plugin journal_segments, journal_memory;
 tide_err segments_peek_id(const char *dir, struct jid *id, struct tide_error *error);
 tide_err memory_peek_id(const char *dir, struct jid *id, struct tide_error *error);
 
+/** journal_moved for disks in memory. */
+void memory_moved(const char *from, const char *to);
+
 #endif

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -62,8 +61,10 @@ retired(const char *dir, bool remove)
 			continue;
 		n++;
 		shard__path(dir, entry->d_name, path);
-		if (remove)
+		if (remove) {
 			remove_folder(path);
+			journal_removed(path);
+		}
 	}
 	if (d != NULL)
 		closedir(d);
@@ -84,6 +85,7 @@ bury(const char *dir, const char *journal, struct jid former, struct tide_error 
 	snprintf(old, sizeof old, "%s.%08x", journal, former.v);
 	if (rename(journal, old) != 0)
 		return tide_fail(error, TIDE_IO, "cannot rename %s: %s", journal, strerror(errno));
+	journal_moved(journal, old);
 	return shard__sync_dir(dir, error);
 }
 
@@ -172,8 +174,8 @@ shard_take_incarnation(struct shard *shard, uint16_t incarnation, struct tide_er
 		return tide_fail(error, TIDE_USAGE, "incarnation %u is not a later one", incarnation);
 	if (shard->n_retired == RETIRED_MAX)
 		return tide_fail(error, TIDE_USAGE, "too many new incarnations since the start");
-	if (getrandom(&identity.nonce, sizeof identity.nonce, 0) != (ssize_t)sizeof identity.nonce)
-		return tide_fail(error, TIDE_IO, "no random numbers: %s", strerror(errno));
+	if ((rc = shard__random(&shard->options, &identity.nonce, error)) != TIDE_OK)
+		return rc;
 	pthread_mutex_lock(&shard->checkpoint_lock);
 	pthread_mutex_lock(&shard->lock);
 	if ((rc = start_again(shard, &identity, error)) != TIDE_OK)

@@ -105,10 +105,12 @@ shard__make_dir(const char *path, struct tide_error *error)
 	return shard__sync_dir(parent, error);
 }
 
-static tide_err
-random_nonce(uint64_t *nonce, struct tide_error *error)
+tide_err
+shard__random(const struct shard_options *options, uint64_t *out, struct tide_error *error)
 {
-	if (getrandom(nonce, sizeof *nonce, 0) != (ssize_t)sizeof *nonce)
+	if (options->random != NULL)
+		*out = options->random(options->random_arg);
+	else if (getrandom(out, sizeof *out, 0) != (ssize_t)sizeof *out)
 		return tide_fail(error, TIDE_IO, "no random numbers: %s", strerror(errno));
 	return TIDE_OK;
 }
@@ -120,7 +122,7 @@ find_identity(const struct shard_options *options, struct identity *identity, st
 
 	if (rc == TIDE_NOTFOUND && options->create) {
 		identity->id = jid_make(options->region, 1, options->shard);
-		if ((rc = random_nonce(&identity->nonce, error)) == TIDE_OK)
+		if ((rc = shard__random(options, &identity->nonce, error)) == TIDE_OK)
 			rc = identity_write(options->dir, identity, error);
 	}
 	if (rc == TIDE_OK && options->region != 0 && jid_region(identity->id) != options->region)

@@ -46,6 +46,8 @@ struct shard_options {
 	uint64_t conflict_retention_ms; /* how long an entry of the conflict log is kept; 0: 30 days */
 	uint64_t (*wall_ms)(void *arg); /* NULL: the system's real-time clock */
 	void *wall_arg;
+	uint64_t (*random)(void *arg); /* the nonce of a new identity; NULL: the system's random numbers */
+	void *random_arg;
 	bool create;
 };
 

@@ -69,6 +69,8 @@ struct identity {
 	uint64_t nonce;
 };
 tide_err identity_read(const char *dir, struct identity *out, struct tide_error *error);
+/** 64 random bits for a new identity. In shard.c. TIDE_IO. */
+tide_err shard__random(const struct shard_options *options, uint64_t *out, struct tide_error *error);
 tide_err identity_write(const char *dir, const struct identity *identity, struct tide_error *error);
 /** A path below the shard's folder in a static-size buffer. */
 #define SHARD_PATH_MAX 4200
