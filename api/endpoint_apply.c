@@ -270,7 +270,7 @@ static void
 drain(struct operation_up *carrier, struct group *group)
 {
 	struct endpoint *endpoint = carrier->endpoint;
-	uint64_t now = endpoint__now();
+	uint64_t now = endpoint__now(endpoint);
 	bool moved = true;
 
 	while (moved && atomic_load(&endpoint->n_pending) > 0) {
@@ -371,6 +371,21 @@ apply__nudge(struct endpoint *endpoint)
 		return;
 	if (submit(up) != TIDE_OK)
 		free(up);
+}
+
+/* After a crash of the committer only: else everything pending was concluded before. */
+void
+apply__stop(struct endpoint *endpoint)
+{
+	for (uint32_t i = 0; i < STREAMS_MAX; i++) {
+		struct stream *stream = &endpoint->streams[i];
+		struct operation_up *up;
+
+		while ((up = stream->pending) != NULL) {
+			stream->pending = up->next;
+			finish(endpoint, up);
+		}
+	}
 }
 
 /* --- streams --- */
@@ -475,9 +490,9 @@ apply__take(struct answer *answer)
 	tide_err rc = TIDE_OK;
 
 	pthread_mutex_lock(&endpoint->lock);
-	if ((stream = find_stream(endpoint, apply->origin, endpoint__now())) != NULL &&
+	if ((stream = find_stream(endpoint, apply->origin, endpoint__now(endpoint))) != NULL &&
 	    (entered = enter_stream(stream, apply, &ended))) {
-		stream->used_at = endpoint__now();
+		stream->used_at = endpoint__now(endpoint);
 		queue_put(&stream->waiting, answer);
 		rc = submit_turns(stream, &refused);
 	}

@@ -1,9 +1,9 @@
 /*
  * The endpoint's insides. See endpoint.h.
  *
- *     request comes in (nng's threads)  ->  answered at once        SHIP_CLOSE, LINKS, LEAVE_GRANTED
+ *     request comes in (endpoint_ask)    ->  answered at once        SHIP_CLOSE, LINKS, LEAVE_GRANTED
  *                                       ->  the committer's queue   APPLY, LOAD, BOOT; answered from its `done`
- *                                       ->  the workers' queue      everything that reads the journal, the store or the fold
+ *                                       ->  jobs: endpoint_work     everything that reads the journal, the store or the fold
  *                                       ->  held                    SHIP_NEXT, STATE_ASK: until there is news, or for HOLD_MS
  *
  * One lock guards all that is shared; nobody holds it while reading the journal or the store. Order: endpoint lock before
@@ -12,7 +12,6 @@
 #ifndef TIDE_API_ENDPOINT_PRIV_H
 #define TIDE_API_ENDPOINT_PRIV_H
 
-#include <nng/nng.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -20,9 +19,7 @@
 #include "replicator/wire.h"
 #include "store/shard/ship.h"
 
-#define ANSWERS 640 /* requests at a time; more wait in their sockets */
-#define WORKERS 4
-#define JOB_WORKERS 2 /* of them, at most so many do jobs that may block; the others ship */
+#define JOB_WORKERS 2 /* at most so many threads do jobs that may block; the others ship */
 #define SESSIONS_MAX 128
 #define SNAPSHOTS_MAX 8
 #define STREAMS_MAX 256
@@ -31,19 +28,6 @@
 #define SNAPSHOT_IDLE_MS 300000
 #define BATCH_BYTES_MIN 4096u
 #define BATCH_BYTES_MAX (4u << 20)
-
-/* One request at a time: received, worked on, answered. */
-struct answer {
-	struct endpoint *endpoint;
-	nng_ctx ctx;
-	nng_aio *aio;
-	bool sending;
-	nng_msg *in;
-	struct arena arena;
-	struct wire_message message; /* borrows from `in` and the arena */
-	struct answer *next; /* in the queue that it waits in */
-	uint64_t until; /* held: answered then, for nothing */
-};
 
 struct answer_queue {
 	struct answer *first, **last;
@@ -88,18 +72,12 @@ struct stream {
 
 struct endpoint {
 	struct region *region;
-	bool listening;
-	nng_socket socket;
-	struct answer *answers;
-	uint32_t n_answers;
-	pthread_t workers[WORKERS], ticker;
-	uint32_t n_workers;
-	bool ticking;
+	struct endpoint_options options;
 	atomic_bool stopping;
 	atomic_uint under_way; /* operations with the committer, pending ones too */
 	atomic_uint n_pending;
 	pthread_mutex_t lock;
-	pthread_cond_t work, tick;
+	pthread_cond_t work; /* for threads that wait for endpoint__work */
 	/* --- under the lock --- */
 	struct answer_queue jobs, states;
 	uint32_t n_jobs; /* being done */
@@ -114,13 +92,16 @@ struct endpoint {
 	uint64_t links_at;
 };
 
-uint64_t endpoint__now(void); /* monotonic milliseconds */
+uint64_t endpoint__now(const struct endpoint *endpoint); /* monotonic milliseconds */
+
+/** Under the lock, which is given up while it works: as endpoint_work. */
+bool endpoint__work(struct endpoint *endpoint);
 
 void queue_put(struct answer_queue *queue, struct answer *answer);
 void queue_put_back(struct answer_queue *queue, struct answer *answer); /* at its front */
 struct answer *queue_take(struct answer_queue *queue);
 
-/** Send the answer; it is ready for the next request afterwards. Any thread; not with the endpoint's lock held. */
+/** Send the answer; it is its owner's again afterwards. Any thread; not with the endpoint's lock held. */
 void answer_send(struct answer *answer, const struct wire_message *message);
 void answer_done(struct answer *answer);
 void answer_error(struct answer *answer, tide_err code, uint64_t table, const char *text);
@@ -134,11 +115,13 @@ void ship__close(struct answer *answer); /* any */
 void ship__serve(struct endpoint *endpoint, struct session *session); /* worker */
 void ship__observe(struct endpoint *endpoint, const struct unit *unit);
 void ship__tick(struct endpoint *endpoint, uint64_t now);
+uint64_t ship__wake(struct endpoint *endpoint); /* under the lock */
 void ship__stop(struct endpoint *endpoint);
 
 /* endpoint_snap.c */
 void snap__read(struct answer *answer); /* worker */
 void snap__tick(struct endpoint *endpoint, uint64_t now);
+uint64_t snap__wake(struct endpoint *endpoint); /* under the lock */
 void snap__stop(struct endpoint *endpoint);
 
 /* endpoint_apply.c */
@@ -146,6 +129,7 @@ void apply__take(struct answer *answer); /* any */
 void apply__load(struct answer *answer); /* any */
 void apply__boot(struct answer *answer); /* any */
 void apply__nudge(struct endpoint *endpoint); /* any: look at pending applies */
+void apply__stop(struct endpoint *endpoint);
 
 /* endpoint_state.c */
 void state__ask(struct answer *answer); /* worker */
@@ -154,6 +138,7 @@ void state__member(struct answer *answer); /* worker */
 void state__lost(struct answer *answer); /* worker */
 void state__leave(struct answer *answer); /* worker */
 void state__tick(struct endpoint *endpoint, uint64_t now);
+uint64_t state__wake(struct endpoint *endpoint); /* under the lock */
 
 /* endpoint_status.c */
 void status__links(struct answer *answer); /* any */

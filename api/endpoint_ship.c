@@ -89,7 +89,7 @@ ship__open(struct answer *answer)
 	const struct wire_ship_open *ask = &answer->message.ship_open;
 	struct wire_message reply = {.type = WIRE_SHIP_OPENED};
 	struct session *session = calloc(1, sizeof *session), **at;
-	uint64_t floor_table = 0, now = endpoint__now();
+	uint64_t floor_table = 0, now = endpoint__now(endpoint);
 	tide_err rc = session == NULL ? TIDE_NOMEM : open_ship(answer, session, &floor_table);
 
 	if (rc != TIDE_OK) {
@@ -130,7 +130,7 @@ ship__next(struct answer *answer)
 	session = find(endpoint, answer->message.ship_next.session);
 	found = session != NULL && !session->closing;
 	if (found) {
-		answer->until = endpoint__now() + HOLD_MS;
+		answer->until = endpoint__now(endpoint) + HOLD_MS;
 		session->used_at = answer->until;
 		session->urgent |= answer->message.ship_next.urgent;
 		queue_put(&session->held, answer);
@@ -208,7 +208,7 @@ serve_one(
 		bytes = BATCH_BYTES_MAX;
 	arena_init(&served.arena, 0);
 	*rc = ship_next(session->ship, (size_t)bytes, &served.arena, &served.units, &served.batch, &error);
-	now = endpoint__now();
+	now = endpoint__now(endpoint);
 	if (*rc != TIDE_OK) {
 		log_err("SHIP-FAILED", "origin=%08x peer=%u why=\"%s\"", session->origin.v, session->from,
 		    error.message);
@@ -315,6 +315,25 @@ ship__tick(struct endpoint *endpoint, uint64_t now)
 			retire(endpoint, session);
 	}
 	pthread_mutex_unlock(&endpoint->lock);
+}
+
+uint64_t
+ship__wake(struct endpoint *endpoint)
+{
+	uint64_t wake = UINT64_MAX;
+
+	for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+		const struct session *session = endpoint->sessions[i];
+		uint64_t at;
+
+		if (session == NULL)
+			continue;
+		at = session->held.first != NULL ? session->held.first->until
+						 : session->used_at + SESSION_IDLE_MS + 1;
+		if (at < wake)
+			wake = at;
+	}
+	return wake;
 }
 
 void

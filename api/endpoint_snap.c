@@ -28,7 +28,7 @@ place(struct endpoint *endpoint, struct snapshot **closed)
 		if (!kept->busy && (oldest == NULL || kept->used_at < oldest->used_at))
 			oldest = kept;
 	}
-	if (oldest == NULL || endpoint__now() - oldest->used_at < SESSION_IDLE_MS)
+	if (oldest == NULL || endpoint__now(endpoint) - oldest->used_at < SESSION_IDLE_MS)
 		return NULL;
 	*closed = oldest->snapshot;
 	oldest->snapshot = NULL;
@@ -119,7 +119,7 @@ snap__read(struct answer *answer)
 		answer_send(answer, &reply);
 	pthread_mutex_lock(&endpoint->lock);
 	kept->busy = false;
-	kept->used_at = endpoint__now();
+	kept->used_at = endpoint__now(endpoint);
 	pthread_mutex_unlock(&endpoint->lock);
 	buf_fini(&unit);
 	buf_fini(&cursor);
@@ -140,6 +140,20 @@ snap__tick(struct endpoint *endpoint, uint64_t now)
 		pthread_mutex_unlock(&endpoint->lock);
 		snapshot_close(closed);
 	}
+}
+
+uint64_t
+snap__wake(struct endpoint *endpoint)
+{
+	uint64_t wake = UINT64_MAX;
+
+	for (uint32_t i = 0; i < SNAPSHOTS_MAX; i++) {
+		const struct kept_snapshot *kept = &endpoint->snapshots[i];
+
+		if (kept->snapshot != NULL && !kept->busy && kept->used_at + SNAPSHOT_IDLE_MS + 1 < wake)
+			wake = kept->used_at + SNAPSHOT_IDLE_MS + 1;
+	}
+	return wake;
 }
 
 void

@@ -141,7 +141,7 @@ answer_state(struct answer *answer, bool hold)
 void
 state__ask(struct answer *answer)
 {
-	answer->until = endpoint__now() + HOLD_MS;
+	answer->until = endpoint__now(answer->endpoint) + HOLD_MS;
 	answer_state(answer, answer->message.state_ask.signature != 0);
 }
 
@@ -162,6 +162,14 @@ state__tick(struct endpoint *endpoint, uint64_t now)
 	pthread_mutex_unlock(&endpoint->lock);
 	while ((answer = queue_take(&held)) != NULL)
 		answer_state(answer, now < answer->until);
+}
+
+uint64_t
+state__wake(struct endpoint *endpoint)
+{
+	if (endpoint->states.first == NULL)
+		return UINT64_MAX;
+	return endpoint->state_dirty ? 0 : endpoint->state_at;
 }
 
 /* --- who a peer is, and what it knows of us --- */

@@ -14,15 +14,14 @@ void
 status__links(struct answer *answer)
 {
 	struct endpoint *endpoint = answer->endpoint;
-	struct bytes in = bytes_of(nng_msg_body(answer->in), nng_msg_len(answer->in));
 	tide_err rc;
 
 	/* Kept as it came: it is decoded again for whoever asks. */
 	pthread_mutex_lock(&endpoint->lock);
 	buf_clear(&endpoint->links);
-	buf_append(&endpoint->links, in.at, in.n);
+	buf_append(&endpoint->links, answer->in.at, answer->in.n);
 	rc = buf_check(&endpoint->links);
-	endpoint->links_at = endpoint__now();
+	endpoint->links_at = endpoint__now(endpoint);
 	pthread_mutex_unlock(&endpoint->lock);
 	if (rc == TIDE_OK)
 		answer_done(answer);
@@ -263,7 +262,7 @@ status__ask(struct answer *answer)
 	arena_init(&arena, 0);
 	pthread_mutex_lock(&endpoint->lock);
 	copy = arena_copy(&arena, buf_bytes(&endpoint->links));
-	age_ms = endpoint__now() - endpoint->links_at;
+	age_ms = endpoint__now(endpoint) - endpoint->links_at;
 	pthread_mutex_unlock(&endpoint->lock);
 	heard = copy.n > 0 && wire_decode(&arena, copy, &links, NULL) == TIDE_OK && links.type == WIRE_LINKS;
 	if ((rc = shard_view(endpoint->region->shard, &arena, &view)) == TIDE_OK) {

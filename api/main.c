@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "api/endpoint.h"
+#include "api/endpoint_serve.h"
 #include "api/http/http.h"
 #include "api/maintenance.h"
 #include "api/membership.h"
@@ -23,6 +23,7 @@ struct process {
 	struct region region;
 	bool pid_written;
 	struct endpoint *endpoint;
+	struct endpoint_server *server;
 	struct naming *naming;
 	struct maintenance *maintenance;
 	struct http_server *http;
@@ -118,7 +119,7 @@ open_region(struct process *process, struct tide_error *error)
 	if ((rc = open_shard(region, error)) != TIDE_OK || (rc = open_catalog(region, error)) != TIDE_OK ||
 	    (rc = naming_open(region, &process->naming, error)) != TIDE_OK ||
 	    (rc = membership_open(region, error)) != TIDE_OK ||
-	    (rc = endpoint_open(region, &process->endpoint, error)) != TIDE_OK)
+	    (rc = endpoint_open(region, NULL, &process->endpoint, error)) != TIDE_OK)
 		return rc;
 	/* They observe the shard, so they come before the first commit. */
 	if ((rc = committer_start(region->shard, &options, &region->committer)) != TIDE_OK)
@@ -151,7 +152,8 @@ start(struct process *process, const struct program *program, struct tide_error 
 	process->pid_written = true;
 	if ((rc = maintenance_start(region, &process->maintenance, error)) != TIDE_OK)
 		return rc;
-	if ((rc = endpoint_start(process->endpoint, error)) != TIDE_OK)
+	if ((rc = endpoint_serve(
+		 process->endpoint, region->config.replication.endpoint, &process->server, error)) != TIDE_OK)
 		return rc;
 	if ((rc = http_server_start(&options, region, &process->http, error)) != TIDE_OK)
 		return rc;
@@ -169,9 +171,10 @@ stop(struct process *process, const struct program *program, bool clean)
 
 	http_server_stop(process->http, DRAIN_MS);
 	maintenance_stop(process->maintenance);
-	endpoint_stop(process->endpoint);
+	endpoint_serve_stop(process->server);
 	committer_stop(region->committer);
 	endpoint_close(process->endpoint);
+	endpoint_serve_close(process->server);
 	membership_close(region);
 	naming_close(process->naming);
 	catalog_close(region->catalog);
