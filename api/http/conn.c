@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <strings.h>
+#include <time.h>
 
 #include "api/http/coding.h"
 
@@ -14,6 +15,7 @@
 #define DEFLATE_MIN 4096
 
 #define JSON_TYPE "application/x-amz-json-1.0"
+#define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
 void
 conn_init(struct conn *conn, struct conn_host *host)
@@ -92,6 +94,31 @@ encode_body(struct conn *conn, enum http_coding *coding)
 	return body;
 }
 
+static uint64_t
+now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* On the thread's own counters. */
+static void
+count(struct conn *conn)
+{
+	struct conn_host *host = conn->host;
+
+	tally_count(&host->requests, 1);
+	if (conn->status >= 500)
+		tally_count(&host->errors_server, 1);
+	else if (conn->status >= 400)
+		tally_count(&host->errors_client, 1);
+	if (conn->begun_us != 0)
+		tally_add(&host->tally, conn->request.operation, conn->code, now_us() - conn->begun_us);
+	conn->begun_us = 0;
+}
+
 /* Nothing can be sent, so the connection ends without a reply. */
 static void
 give_up(struct conn *conn)
@@ -128,12 +155,7 @@ conn_answer(struct conn *conn)
 	}
 	buf_clear(&conn->reply_head);
 	http_reply_head(&conn->reply_head, &reply);
-	/* One relaxed count per reply on the thread's own counters. */
-	atomic_fetch_add_explicit(&conn->host->requests, 1, memory_order_relaxed);
-	if (conn->status >= 500)
-		atomic_fetch_add_explicit(&conn->host->errors_server, 1, memory_order_relaxed);
-	else if (conn->status >= 400)
-		atomic_fetch_add_explicit(&conn->host->errors_client, 1, memory_order_relaxed);
+	count(conn);
 	if (buf_check(&conn->reply_head) != TIDE_OK) {
 		give_up(conn);
 		return;
@@ -232,6 +254,7 @@ run(struct conn *conn)
 {
 	struct tide_error error;
 
+	conn->begun_us = now_us();
 	conn->content_type = JSON_TYPE;
 	conn->answered_at_once = false;
 	conn->dispatching = true;
@@ -240,6 +263,22 @@ run(struct conn *conn)
 		conn->request.operation->handle(&conn->request);
 	else
 		request_fail(&conn->request, &error, NULL);
+	conn->dispatching = false;
+	if (conn->answered_at_once)
+		conn_answer(conn);
+}
+
+/* Like an operation, but for what it is not: neither parsed nor tallied. */
+static void
+run_metrics(struct conn *conn)
+{
+	conn->content_type = METRICS_TYPE;
+	conn->answered_at_once = false;
+	conn->dispatching = true;
+	conn->state = CONN_RUNNING;
+	conn->request.operation = conn->host->metrics;
+	conn->request.arena.limit = OPERATION_BYTES_MAX;
+	conn->host->metrics->handle(&conn->request);
 	conn->dispatching = false;
 	if (conn->answered_at_once)
 		conn_answer(conn);
@@ -264,6 +303,10 @@ dispatch(struct conn *conn)
 			snprintf(text, sizeof text, "healthy: %.*s \n", (int)(host.n < 256 ? host.n : 256),
 			    host.n > 0 ? (const char *)host.at : "");
 			answer_text(conn, 200, "text/plain", text);
+			return;
+		}
+		if (conn->host->metrics != NULL && bytes_is(http_head_path(&conn->head), "/metrics")) {
+			run_metrics(conn);
 			return;
 		}
 		break;
@@ -411,6 +454,7 @@ conn_take(struct conn *conn, const uint8_t *at, size_t n, size_t *taken)
 		return;
 	conn->stopped = false;
 	*taken = http_parser_execute(&conn->parser, &settings, (const char *)at, n);
+	tally_count(&conn->host->received, *taken);
 	failed = HTTP_PARSER_ERRNO(&conn->parser);
 	if (failed == HPE_PAUSED) {
 		http_parser_pause(&conn->parser, 0);
@@ -479,6 +523,7 @@ void
 conn_sent(struct conn *conn, size_t n)
 {
 	assert(conn->state == CONN_REPLY);
+	tally_count(&conn->host->sent, n);
 	for (int i = 0; i < 2; i++) {
 		size_t part = n < conn->out[i].n ? n : conn->out[i].n;
 

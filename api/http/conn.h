@@ -17,6 +17,7 @@
 
 #include "api/http/http.h"
 #include "api/http/reply.h"
+#include "api/http/tally.h"
 
 enum conn_state {
 	CONN_IDLE, /* nothing of the next request is here */
@@ -33,12 +34,15 @@ struct conn;
 struct conn_host {
 	struct region *region;
 	const struct operation *(*find)(struct bytes name);
+	const struct operation *metrics; /* answers GET /metrics; NULL: there is none */
 	void (*answered)(struct conn *conn); /* from request_ok and request_fail: any thread */
 	_Atomic uint64_t *memory; /* of the whole server */
 	uint64_t memory_max;
 	struct http_ids ids;
 	char date[HTTP_DATE_ROOM]; /* kept fresh by the thread */
 	_Atomic uint64_t requests, errors_client, errors_server;
+	_Atomic uint64_t received, sent; /* bytes */
+	struct tally tally;
 };
 
 struct conn {
@@ -56,6 +60,8 @@ struct conn {
 
 	/* The reply. `status` and request.reply are filled by whoever answers. */
 	int status;
+	tide_err code;
+	uint64_t begun_us; /* of a request that is tallied; 0: none is */
 	const char *content_type;
 	bool dispatching, answered_at_once;
 	bool keep_alive; /* go on after this reply */

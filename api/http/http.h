@@ -33,6 +33,7 @@ struct http_options {
 	uint32_t write_seconds; /* a reply that makes no progress; 0: 30 */
 	uint64_t memory_max; /* bytes that bodies and request trees may hold together; 0: 1 GB */
 	const struct operation *(*find)(struct bytes name); /* operation_find */
+	const struct operation *metrics; /* answers GET /metrics with Prometheus' text; NULL: a 404 does */
 };
 
 /**
@@ -59,11 +60,17 @@ struct http_counters {
 	uint64_t accepted, refused; /* since start; refused: over connections_max */
 	uint64_t requests; /* answered since start */
 	uint64_t errors_client, errors_server; /* of these, answered 4xx and 5xx */
+	uint64_t received, sent; /* bytes of requests and replies */
 	uint64_t wakeups; /* eventfd writes by request_ok and request_fail */
 	uint64_t memory; /* of memory_max, now */
 };
 
 /** Any thread. */
 struct http_counters http_server_counters(const struct http_server *server);
+
+struct tally_sum;
+
+/** Per operation, summed over the threads (api/http/tally.h): `sums` has room for TALLY_SLOTS, `*n` are filled. Any thread. */
+void http_server_tally(const struct http_server *server, struct tally_sum *sums, uint32_t *n);
 
 #endif

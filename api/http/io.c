@@ -292,6 +292,7 @@ io_new(struct io_shared *shared, struct region *region, int listener)
 	io->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	io->host.region = region;
 	io->host.find = shared->options.find;
+	io->host.metrics = shared->options.metrics;
 	io->host.answered = answered;
 	io->host.memory = &shared->memory;
 	io->host.memory_max = shared->options.memory_max;
@@ -380,4 +381,12 @@ io_count(const struct io *io, struct http_counters *counters)
 	counters->requests += atomic_load_explicit(&io->host.requests, memory_order_relaxed);
 	counters->errors_client += atomic_load_explicit(&io->host.errors_client, memory_order_relaxed);
 	counters->errors_server += atomic_load_explicit(&io->host.errors_server, memory_order_relaxed);
+	counters->received += atomic_load_explicit(&io->host.received, memory_order_relaxed);
+	counters->sent += atomic_load_explicit(&io->host.sent, memory_order_relaxed);
+}
+
+const struct tally *
+io_tally(const struct io *io)
+{
+	return &io->host.tally;
 }

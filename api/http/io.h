@@ -41,6 +41,9 @@ void io_free(struct io *io);
 /** Add its counts. Any thread. */
 void io_count(const struct io *io, struct http_counters *counters);
 
+/** Its tally, for as long as the thread lives. Any thread. */
+const struct tally *io_tally(const struct io *io);
+
 uint64_t io_now_ms(void);
 
 #endif

@@ -17,6 +17,7 @@ fail_small(struct conn *conn)
 	    "{\"__type\":\"" DYNAMODB "InternalServerError\",\"message\":\"Internal server error\"}";
 
 	conn->status = 500;
+	conn->code = TIDE_NOMEM;
 	buf_fini(&conn->request.reply);
 	buf_append(&conn->request.reply, text, sizeof text - 1);
 }
@@ -27,6 +28,7 @@ request_ok(struct request *request)
 	struct conn *conn = conn_of(request);
 
 	conn->status = 200;
+	conn->code = TIDE_OK;
 	if (buf_check(&request->reply) != TIDE_OK) {
 		log_err(
 		    "API-NOMEM", "operation=%s", request->operation != NULL ? request->operation->name : "?");
@@ -81,6 +83,7 @@ request_fail(struct request *request, const struct tide_error *error, const char
 		members = NULL;
 	}
 	conn->status = tide_err_http(code);
+	conn->code = error->code;
 	buf_clear(reply);
 	buf_append_string(reply, "{\"__type\":\"");
 	buf_append_string(reply, tide_err_exception(code));

@@ -189,6 +189,14 @@ http_server_stop(struct http_server *server, uint32_t drain_ms)
 		free(server);
 }
 
+void
+http_server_tally(const struct http_server *server, struct tally_sum *sums, uint32_t *n)
+{
+	*n = 0;
+	for (uint32_t i = 0; i < server->n_threads; i++)
+		tally_sum(io_tally(server->threads[i]), sums, n);
+}
+
 struct http_counters
 http_server_counters(const struct http_server *server)
 {
