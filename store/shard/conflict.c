@@ -235,6 +235,25 @@ group__log_conflict(struct group *group, struct unit_build *unit, uint64_t table
 }
 
 uint64_t
+shard_conflict_table(struct bytes key)
+{
+	struct value partition, sort;
+	struct arena arena;
+	uint64_t table = 0;
+	char text[17];
+
+	arena_init(&arena, 0);
+	if (key_decode(&arena, key, VALUE_S, true, VALUE_S, &partition, &sort) == TIDE_OK &&
+	    partition.text.n > 16) {
+		memcpy(text, partition.text.at, 16);
+		text[16] = 0;
+		table = strtoull(text, NULL, 16);
+	}
+	arena_fini(&arena);
+	return table;
+}
+
+uint64_t
 conflict_expiry_ms(struct bytes key, uint64_t retention_ms)
 {
 	struct value partition, sort;

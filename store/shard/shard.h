@@ -199,6 +199,9 @@ tide_err shard_table_view(struct shard *shard, struct arena *arena, uint64_t tab
 /** The state only, without allocation. Any thread. */
 enum replica_state shard_table_state(struct shard *shard, uint64_t table);
 
+/** The table whose conflict an entry of the conflict log (its key) tells of; 0: that is no entry's key. */
+uint64_t shard_conflict_table(struct bytes key);
+
 /**
  * Called on the committer thread for each unit after it is on disk and visible, before any of its operations is answered.
  * At most 4 observers; register before the committer starts. An observer must not call back into the shard's group.
