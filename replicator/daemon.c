@@ -7,6 +7,7 @@
 
 #define LOCAL_CALLS_MAX 2048
 #define PEER_CALLS_MAX 512
+#define REQUESTS_TOGETHER 384 /* for batches, over all peers */
 #define LINKS_MS 500
 #define WAITING_LOG_MS 10000
 #define RENEW_MS 10000 /* without a connection to an API process that listens */
@@ -180,6 +181,9 @@ make_link(struct daemon *daemon, struct tide_error *error)
 	    .window = daemon->config.replication.window,
 	    .seed = daemon->instance};
 
+	/* What a region asks of all its peers at a time must leave the API process at the other end room for everybody. */
+	if (options.n_peers > 0 && options.window > REQUESTS_TOGETHER / options.n_peers)
+		options.window = REQUESTS_TOGETHER / options.n_peers;
 	for (uint32_t i = 0; i < options.n_peers; i++)
 		options.peers[i] = daemon->config.replication.peers[i].number;
 	if ((daemon->link = link_new(&options)) == NULL)
@@ -246,6 +250,10 @@ daemon_start(const struct config *config, struct daemon **out, struct tide_error
 	/* Tells the lives of this process apart, for sessions and streams. */
 	clock_gettime(CLOCK_REALTIME, &now);
 	daemon->instance = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	daemon->asker = (struct link_asker){.region = config->number,
+	    .name = daemon->config.region,
+	    .instance = daemon->instance,
+	    .batch_bytes = (uint64_t)config->replication.batch_kb << 10};
 	daemon->waiting_log_at = daemon__now() + 1000;
 	daemon->down_since = daemon__now();
 	if ((rc = start(daemon, error)) != TIDE_OK) {
@@ -273,10 +281,9 @@ daemon_stop(struct daemon *daemon)
 	client_close(daemon->local.client);
 	for (uint32_t i = 0; i < CONFIG_PEERS_MAX; i++)
 		client_close(daemon->peers[i].client);
-	link_free(daemon->link, payload_free);
+	link_free(daemon->link, link_payload_free);
 	pthread_mutex_destroy(&daemon->lock);
 	pthread_cond_destroy(&daemon->wake);
-	free(daemon->wanted);
-	free(daemon->tables);
+	link_asker_fini(&daemon->asker);
 	free(daemon);
 }

@@ -8,7 +8,7 @@
 #include "replicator/client.h"
 #include "replicator/daemon.h"
 #include "replicator/front.h"
-#include "replicator/link.h"
+#include "replicator/link_message.h"
 
 /* A connection to somebody, and whether it stands, as nng's threads say and as the machine was told. */
 struct daemon_peer {
@@ -39,16 +39,7 @@ struct daemon {
 	/* --- the thread's --- */
 	uint64_t links_at, waiting_log_at;
 	uint64_t down_since; /* no connection to the API process since then */
-	struct wire_wanted *wanted; /* scratch */
-	uint64_t *tables;
-	uint32_t wanted_room;
-};
-
-/* A batch or a piece: what the machine holds a pointer to. */
-struct payload {
-	struct arena arena;
-	struct wire_message message; /* borrows from `raw` */
-	nng_msg *raw;
+	struct link_asker asker;
 };
 
 uint64_t daemon__now(void);
@@ -62,6 +53,5 @@ void daemon__call_done(struct call *call); /* daemon.c: any thread */
 
 /* daemon_hear.c: one call is over. */
 void daemon__hear(struct daemon *daemon, struct call *call, uint64_t now);
-void payload_free(void *payload);
 
 #endif

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "replicator/link_message.h"
+
 #define GUESTS 512 /* requests at a time; more wait in their connections */
 #define LOCAL_MS 20000 /* for the API process to answer; it holds some for a second */
 
@@ -64,30 +66,14 @@ reply_error(struct guest *guest, tide_err code, const char *text)
 static nng_msg *
 compressed(nng_msg *answer)
 {
-	struct wire_message message;
 	struct buf packed = {0};
-	struct arena arena;
 	nng_msg *made = NULL;
-	bool smaller = false;
 
-	if (nng_msg_len(answer) < WIRE_COMPRESS_MIN)
-		return answer;
-	arena_init(&arena, WIRE_ARENA_MAX);
-	if (wire_decode(&arena, bytes_of(nng_msg_body(answer), nng_msg_len(answer)), &message, NULL) ==
-	    TIDE_OK) {
-		if (message.type == WIRE_RECORDS && message.records.plain_bytes == 0) {
-			smaller = wire_compress(message.records.units, &packed, &message.records.plain_bytes);
-			if (smaller)
-				message.records.units = buf_bytes(&packed);
-		} else if (message.type == WIRE_PIECE && message.piece.plain_bytes == 0) {
-			smaller = wire_compress(message.piece.unit, &packed, &message.piece.plain_bytes);
-			if (smaller)
-				message.piece.unit = buf_bytes(&packed);
-		}
-		if (smaller)
-			made = client_message(&message);
+	if (link_message_compress(bytes_of(nng_msg_body(answer), nng_msg_len(answer)), &packed) &&
+	    nng_msg_alloc(&made, 0) == 0 && nng_msg_append(made, packed.at, packed.n) != 0) {
+		nng_msg_free(made);
+		made = NULL;
 	}
-	arena_fini(&arena);
 	buf_fini(&packed);
 	if (made == NULL)
 		return answer;
@@ -111,14 +97,6 @@ answered(struct call *call)
 		reply_error(guest, TIDE_UNAVAILABLE, "the region's API process does not answer");
 	call_release(call);
 	atomic_fetch_sub(&front->passed_on, 1);
-}
-
-/* What a peer may ask. */
-static bool
-is_for_peers(enum wire_type type)
-{
-	return type == WIRE_HELLO || type == WIRE_SHIP_OPEN || type == WIRE_SHIP_NEXT ||
-	       type == WIRE_SHIP_CLOSE || type == WIRE_SNAP_READ || type == WIRE_LEAVE_ASK;
 }
 
 static void
@@ -155,7 +133,7 @@ take(struct guest *guest, nng_msg *request)
 	arena_init(&arena, WIRE_ARENA_MAX);
 	if (wire_decode(&arena, body, &message, &error) != TIDE_OK)
 		reply_error(guest, error.code, error.message);
-	else if (!is_for_peers(message.type))
+	else if (!link_message_for_peers(message.type))
 		reply_error(guest, TIDE_USAGE, "no request for another region's replicator");
 	else
 		pass_on(guest, body);
