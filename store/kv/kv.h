@@ -79,8 +79,12 @@ void kv_iterator_prev(struct kv_iterator *it);
 bool kv_iterator_valid(const struct kv_iterator *it);
 struct bytes kv_iterator_key(const struct kv_iterator *it); /* valid until the iterator moves */
 struct bytes kv_iterator_value(const struct kv_iterator *it); /* the same */
-tide_err kv_iterator_check(
-    const struct kv_iterator *it); /* damage met on the way; test at the end of a walk */
+
+/**
+ * Damage met on the way. An iterator skips what it cannot read and goes on behind it, so whoever may miss nothing asks after each step. Once it
+ * has met damage it says so for ever.
+ */
+tide_err kv_iterator_check(const struct kv_iterator *it);
 
 /** Delete every key in [from, to), in several batches: not atomic as a whole, repeatable after a crash. */
 tide_err kv_delete_range(struct kv *kv, struct bytes from, struct bytes to);

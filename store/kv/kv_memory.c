@@ -44,7 +44,7 @@ struct memory_iterator {
 	struct node *root;
 	const struct entry *at; /* NULL: invalid */
 	struct disk *disk;
-	bool damaged; /* it stepped onto a damaged key, and is invalid until the next seek */
+	bool damaged; /* it skipped a damaged key */
 };
 
 static pthread_mutex_t disks_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -493,37 +493,42 @@ memory_iterator_free(struct kv_iterator *it)
 	free(it);
 }
 
+/* Stand on `entry`, or on the first behind it that can be read: as LevelDB, which skips a damaged block and remembers it. */
 static void
-step_to(struct kv_iterator *base, const struct entry *entry)
+step_to(struct kv_iterator *base, const struct entry *entry, bool forward)
 {
 	struct memory_iterator *it = iterator_of(base);
 
-	it->damaged = entry != NULL && is_damaged(it->disk, entry_key(entry));
-	it->at = it->damaged ? NULL : entry;
+	while (entry != NULL && is_damaged(it->disk, entry_key(entry))) {
+		it->damaged = true;
+		entry = forward ? tree_after(it->root, entry_key(entry), false)
+				: tree_before(it->root, entry_key(entry));
+	}
+	it->at = entry;
 }
 
 static void
 memory_iterator_seek(struct kv_iterator *it, struct bytes key)
 {
-	step_to(it, tree_after(iterator_of(it)->root, key, true));
+	step_to(it, tree_after(iterator_of(it)->root, key, true), true);
 }
 
 static void
 memory_iterator_seek_last(struct kv_iterator *it)
 {
-	step_to(it, tree_last(iterator_of(it)->root));
+	step_to(it, tree_last(iterator_of(it)->root), false);
 }
 
 static void
 memory_iterator_next(struct kv_iterator *it)
 {
-	step_to(it, tree_after(iterator_of(it)->root, entry_key(iterator_of(it)->at), false));
+	step_to(it, tree_after(iterator_of(it)->root, entry_key(iterator_of(it)->at), false), true);
 }
 
 static void
 memory_iterator_prev(struct kv_iterator *it)
 {
-	step_to(it, tree_before(iterator_of(it)->root, entry_key(iterator_of(it)->at)));
+	step_to(it, tree_before(iterator_of(it)->root, entry_key(iterator_of(it)->at)), false);
 }
 
 static bool

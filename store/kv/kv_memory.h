@@ -36,7 +36,7 @@ tide_err kv_memory_disk_fail_next(const char *dir, enum kv_memory_call call, tid
 tide_err kv_memory_disk_full(const char *dir, bool full);
 
 /**
- * Damage the keys in [from, to) on this disk: to read one of them, or to step onto it, is TIDE_CORRUPT, also after an opening or a crash, and
+ * Damage the keys in [from, to) on this disk: to read one of them is TIDE_CORRUPT, an iterator skips it and says so, also after an opening or a crash, and
  * whatever is written there. An empty `to`: nothing is damaged any more. Both are copied. TIDE_NOMEM, TIDE_NOTFOUND. Any thread.
  */
 tide_err kv_memory_disk_damage(const char *dir, struct bytes from, struct bytes to);

@@ -164,8 +164,14 @@ shard_checkpoint(struct shard *shard, struct tide_error *error)
 	seq = shard->live.last_seq;
 	bytes = journal_bytes(shard->journal);
 	pthread_mutex_unlock(&shard->lock);
-	if (rc == TIDE_OK && (rc = kv_barrier(shard->kv)) != TIDE_OK)
+	if (rc == TIDE_OK && (rc = kv_barrier(shard->kv)) != TIDE_OK) {
 		tide_fail(error, rc, "the store's barrier failed: %s", tide_err_text(rc));
+		/*
+		 * A barrier that succeeds after one that failed says nothing of what was written before the first. And the store will
+		 * refuse what comes, which is then in the journal already: take no more.
+		 */
+		shard__seal(shard, rc, "%s", error->message);
+	}
 	if (rc == TIDE_OK) {
 		uint64_t sum = XXH3_64bits(content.at + 8, content.n - 8);
 
@@ -185,6 +191,8 @@ shard_checkpoint(struct shard *shard, struct tide_error *error)
 		pthread_mutex_unlock(&shard->lock);
 		log_debug("CHECKPOINT", "seq=%" PRIu64 " bytes=%zu", seq, content.n);
 	}
+	if (rc != TIDE_OK)
+		shard__checkpoint_failed(shard);
 	buf_fini(&content);
 	pthread_mutex_unlock(&shard->checkpoint_lock);
 	return rc;

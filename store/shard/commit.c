@@ -219,10 +219,37 @@ tell_observers(struct group *group)
 static void
 take_back(struct shard *shard)
 {
+	tide_err rc;
+
 	pthread_mutex_lock(&shard->lock);
-	if (fold_copy(&shard->work, &shard->live) != TIDE_OK)
-		shard->sealed = true;
+	rc = fold_copy(&shard->work, &shard->live);
 	pthread_mutex_unlock(&shard->lock);
+	if (rc != TIDE_OK)
+		shard__seal(shard, rc, "no memory to take a failed group back");
+}
+
+/*
+ * The group of a sealed shard. Where memory failed in the midst of an operation, only `work` holds half of it, the disk has nothing: it is
+ * taken back, and with it the seal.
+ */
+static tide_err
+refuse(struct group *group, struct tide_error *error)
+{
+	struct shard *shard = group->shard;
+	struct shard_health health;
+	tide_err rc;
+
+	shard_health(shard, &health);
+	if (health.state == SHARD_SEALED) {
+		rc = tide_fail(error, TIDE_UNKNOWN, "the shard takes no writes until it is opened again: %s",
+		    health.reason);
+		shard__wrote(shard, rc, error);
+		return rc;
+	}
+	atomic_store(&shard->sealed, false);
+	take_back(shard);
+	return tide_fail(
+	    error, TIDE_NOMEM, "out of memory in the midst of an operation: its group is taken back");
 }
 
 tide_err
@@ -231,21 +258,24 @@ group_commit(struct group *group, struct tide_error *error)
 	struct shard *shard = group->shard;
 	tide_err rc = TIDE_OK;
 
-	if (shard->sealed) {
-		rc = tide_fail(error, TIDE_UNKNOWN, "the shard is sealed: start the process again");
+	if (atomic_load(&shard->sealed)) {
+		rc = refuse(group, error);
 	} else if (group->first != NULL) {
-		rc = append(group, error);
+		struct tide_error why;
+
+		rc = append(group, &why);
 		if (rc == TIDE_UNKNOWN || rc == TIDE_FENCED)
-			shard->sealed = true;
-		if (rc != TIDE_OK)
+			shard__seal(shard, rc, "%s", why.message);
+		shard__wrote(shard, rc, &why);
+		if (rc != TIDE_OK) {
+			if (error != NULL)
+				*error = why;
 			take_back(shard);
+		}
 	}
 	if (rc == TIDE_OK && (rc = publish(group)) != TIDE_OK) {
-		shard->sealed = true;
-		log_err("SHARD-SEALED", "why=\"the store refused what the journal has: %s\" seq=%" PRIu64,
-		    tide_err_text(rc), group->next_seq - 1);
-		tide_fail(error, TIDE_UNKNOWN, "the store refused a batch: %s", tide_err_text(rc));
-		rc = TIDE_UNKNOWN;
+		shard__seal(shard, rc, "the store refused what the journal has: %s", tide_err_text(rc));
+		rc = tide_fail(error, TIDE_UNKNOWN, "the store refused a batch: %s", tide_err_text(rc));
 	}
 	if (rc == TIDE_OK) {
 		struct tide_error why;

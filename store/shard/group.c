@@ -89,6 +89,8 @@ read_store(struct group *group, struct pending *pending)
 	rc = kv_get(group->shard->kv, NULL, buf_bytes(&group->key), &group->raw);
 	if (rc == TIDE_NOTFOUND)
 		return TIDE_OK;
+	if (rc == TIDE_CORRUPT || rc == TIDE_IO)
+		shard__damaged(group->shard, buf_bytes(&group->key));
 	if (rc != TIDE_OK)
 		return rc;
 	copy = arena_copy(&group->arena, buf_bytes(&group->raw));

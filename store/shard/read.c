@@ -16,6 +16,8 @@ shard_get(struct shard *shard, uint64_t table, struct bytes key, struct buf *raw
 	space_key(table, key, &store_key);
 	if ((rc = buf_check(&store_key)) == TIDE_OK)
 		rc = kv_get(shard->kv, NULL, buf_bytes(&store_key), raw);
+	if (rc == TIDE_CORRUPT || rc == TIDE_IO)
+		shard__damaged(shard, buf_bytes(&store_key));
 	if (heap)
 		buf_fini(&store_key);
 	if (rc != TIDE_OK)
@@ -29,6 +31,7 @@ struct shard_scan {
 	struct shard *shard;
 	struct kv_iterator *it;
 	struct buf from, to; /* store keys; `to` is exclusive */
+	struct buf last; /* the key that was given last */
 	bool backward, tombstones, started;
 };
 
@@ -41,6 +44,7 @@ shard_scan_close(struct shard_scan *scan)
 		kv_iterator_free(scan->it);
 	buf_fini(&scan->from);
 	buf_fini(&scan->to);
+	buf_fini(&scan->last);
 	free(scan);
 }
 
@@ -95,6 +99,26 @@ move(struct shard_scan *scan)
 		kv_iterator_seek_last(scan->it);
 }
 
+/* What the walk skipped lies between the key given last and where it stands now. */
+static tide_err
+skipped(struct shard_scan *scan, tide_err rc)
+{
+	struct bytes low = buf_bytes(scan->last.n > 0 && !scan->backward ? &scan->last : &scan->from);
+	struct buf key = {0};
+
+	if (rc != TIDE_CORRUPT && rc != TIDE_IO)
+		return rc;
+	if (scan->backward && kv_iterator_valid(scan->it) &&
+	    bytes_compare(kv_iterator_key(scan->it), low) > 0)
+		low = kv_iterator_key(scan->it);
+	buf_append(&key, low.at, low.n);
+	buf_append_byte(&key, 0);
+	if (buf_check(&key) == TIDE_OK)
+		shard__damaged(scan->shard, buf_bytes(&key));
+	buf_fini(&key);
+	return rc;
+}
+
 tide_err
 shard_scan_next(struct shard_scan *scan, struct bytes *key, struct stored *out)
 {
@@ -103,14 +127,17 @@ shard_scan_next(struct shard_scan *scan, struct bytes *key, struct stored *out)
 		tide_err rc;
 
 		move(scan);
-		if (!kv_iterator_valid(scan->it)) {
-			rc = kv_iterator_check(scan->it);
-			return rc == TIDE_OK ? TIDE_NOTFOUND : rc;
-		}
+		/* After each step: an iterator goes on behind what it cannot read, and nothing may be left out. */
+		if ((rc = kv_iterator_check(scan->it)) != TIDE_OK)
+			return skipped(scan, rc);
+		if (!kv_iterator_valid(scan->it))
+			return TIDE_NOTFOUND;
 		store_key = kv_iterator_key(scan->it);
 		if (scan->backward ? bytes_compare(store_key, buf_bytes(&scan->from)) < 0
 				   : bytes_compare(store_key, buf_bytes(&scan->to)) >= 0)
 			return TIDE_NOTFOUND;
+		buf_clear(&scan->last);
+		buf_append(&scan->last, store_key.at, store_key.n);
 		if ((rc = stored_decode(kv_iterator_value(scan->it), out)) != TIDE_OK)
 			return rc;
 		if (out->tombstone && !scan->tombstones)

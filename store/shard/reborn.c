@@ -178,9 +178,10 @@ shard_take_incarnation(struct shard *shard, uint16_t incarnation, struct tide_er
 		return rc;
 	pthread_mutex_lock(&shard->checkpoint_lock);
 	pthread_mutex_lock(&shard->lock);
-	if ((rc = start_again(shard, &identity, error)) != TIDE_OK)
-		shard->sealed = shard->torn = true;
-	else if (shard->group != NULL)
+	if ((rc = start_again(shard, &identity, error)) != TIDE_OK) {
+		shard->torn = true;
+		shard__seal(shard, rc, "a new incarnation was begun and not finished: %s", tide_err_text(rc));
+	} else if (shard->group != NULL)
 		forget_in_group(shard->group, shard->work.last_seq + 1);
 	pthread_mutex_unlock(&shard->lock);
 	pthread_mutex_unlock(&shard->checkpoint_lock);

@@ -178,6 +178,7 @@ shard_open(const struct shard_options *options, struct shard **out, struct tide_
 	shard->nonce = identity.nonce;
 	pthread_mutex_init(&shard->lock, NULL);
 	pthread_mutex_init(&shard->checkpoint_lock, NULL);
+	health__init(&shard->health);
 	if ((rc = fold_init(&shard->live, identity.id)) != TIDE_OK)
 		tide_fail(error, rc, NULL);
 	if (rc == TIDE_OK && (rc = open_parts(shard, error)) == TIDE_OK &&
@@ -214,6 +215,7 @@ shard_close(struct shard *shard, bool checkpoint)
 	buf_fini(&shard->collect_cursor);
 	pthread_mutex_destroy(&shard->lock);
 	pthread_mutex_destroy(&shard->checkpoint_lock);
+	health__fini(&shard->health);
 	free(shard->dir);
 	free(shard);
 }

@@ -7,6 +7,7 @@
 
 #include "store/shard/fold.h"
 #include "store/shard/group.h"
+#include "store/shard/health.h"
 #include "store/shard/stored.h"
 
 #define OBSERVERS_MAX 4
@@ -20,6 +21,16 @@ struct told {
 	struct hlc promise;
 	struct told_table *tables; /* vectors owned */
 	uint32_t n;
+};
+
+/* What is known of the disk. `lock` is taken last, and never held while waiting for the disk. */
+struct health {
+	pthread_mutex_t lock;
+	struct shard_health known;
+	struct damaged {
+		struct buf after, before;
+	} ranges[SHARD_DAMAGE_MAX]; /* of known.damage, as store keys */
+	bool searching; /* somebody is looking for a range's bounds */
 };
 
 struct shard {
@@ -39,6 +50,9 @@ struct shard {
 	_Atomic uint64_t published; /* groups made visible since open: what reads ahead are dated by */
 	uint64_t checkpoint_seqs[2]; /* the newest two on disk */
 	pthread_mutex_t checkpoint_lock; /* one checkpoint at a time */
+	struct health health;
+	atomic_bool
+	    sealed; /* the store may lag behind the journal, or the end of one of them is unknown: open again */
 
 	/* The committer's own. */
 	uint64_t last_written
@@ -46,7 +60,6 @@ struct shard {
 	uint64_t changed_whole; /* last publication at which whole tables went */
 	struct fold work;
 	struct group *group;
-	bool sealed; /* the store may lag behind the journal, or the journal's end is unknown: open again */
 	struct told *told;
 	uint32_t n_told;
 	struct buf collect_cursor; /* where the walk for tombstones goes on */
@@ -103,6 +116,22 @@ tide_err shard__bury_former(const char *dir, struct jid id, struct tide_error *e
 
 /** Delete the journals of former incarnations. */
 void shard__remove_retired(const char *dir);
+
+/* --- health.c --- */
+
+void health__init(struct health *health);
+void health__fini(struct health *health);
+
+/** Take no write any more until the shard is opened again. The first reason stays. Any thread. */
+void shard__seal(struct shard *shard, tide_err code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/** A group was written (TIDE_OK) or refused. Committer thread. */
+void shard__wrote(struct shard *shard, tide_err rc, const struct tide_error *error);
+void shard__checkpoint_failed(struct shard *shard);
+
+/** A read at this store key met damage, or a walk just before it: find out how far it goes, and name it. Any thread. */
+void shard__damaged(struct shard *shard, struct bytes store_key);
 
 /* --- recover.c --- */
 

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "store/kv/kv.h"
+#include "store/kv/kv_damage.h"
 #include "store/kv/kv_memory.h"
 
 static struct kv *
@@ -171,8 +172,8 @@ a_full_disk_refuses_until_there_is_room_and_the_store_is_opened_again(void **sta
 static void
 damaged_keys_are_named_to_who_reads_them_and_to_nobody_else(void **state)
 {
+	struct buf got = {0}, other = {0};
 	struct kv_iterator *it;
-	struct buf got = {0};
 	struct kv *kv;
 
 	(void)state;
@@ -188,16 +189,20 @@ damaged_keys_are_named_to_who_reads_them_and_to_nobody_else(void **state)
 	it = kv_iterator_new(kv, NULL);
 	kv_iterator_seek(it, bytes_of_string("a"));
 	assert_true(kv_iterator_valid(it));
-	kv_iterator_next(it);
-	assert_false(kv_iterator_valid(it));
-	assert_int_equal(kv_iterator_check(it), TIDE_CORRUPT);
-	kv_iterator_seek(it, bytes_of_string("c"));
-	assert_true(kv_iterator_valid(it));
 	assert_int_equal(kv_iterator_check(it), TIDE_OK);
+	kv_iterator_next(it);
+	assert_true(kv_iterator_valid(it));
+	assert_true(bytes_is(kv_iterator_key(it), "c"));
+	assert_int_equal(kv_iterator_check(it), TIDE_CORRUPT);
 	kv_iterator_free(it);
+	assert_int_equal(kv_damage_around(kv, bytes_of_string("b"), &got, &other), TIDE_OK);
+	assert_true(bytes_is(buf_bytes(&got), "a"));
+	assert_true(bytes_is(buf_bytes(&other), "c"));
+	assert_int_equal(kv_damage_around(kv, bytes_of_string("c"), &got, &other), TIDE_NOTFOUND);
 	kv_memory_disk_damage("disk", BYTES_NONE, BYTES_NONE);
 	expect(kv, "b", "1");
 	buf_fini(&got);
+	buf_fini(&other);
 	kv_close(kv);
 	kv_memory_disk_destroy("disk");
 }
