@@ -32,6 +32,23 @@ check_account(const char *text)
 }
 
 static const char *
+check_cluster(const char *text)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	size_t n = strlen(text);
+
+	if (n == 0 || strspn(text, allowed) != n)
+		return "must be a name of letters, digits, dots, underscores and hyphens";
+	return NULL;
+}
+
+static const char *
+check_file(const char *text)
+{
+	return text[0] == '\0' ? "must name a file" : NULL;
+}
+
+static const char *
 check_path(const char *text)
 {
 	return text[0] == '\0' ? "must name a folder" : NULL;
@@ -56,7 +73,7 @@ check_journal_plugin(const char *text)
 static const char *
 check_address(const char *text)
 {
-	static const char *const schemes[] = {"tcp://", "tls+tcp://", "ipc://", "inproc://"};
+	static const char *const schemes[] = {"tcp://", "tls+tcp://", "ipc://"};
 
 	for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
 		if (strncmp(text, schemes[i], strlen(schemes[i])) == 0 && text[strlen(schemes[i])] != '\0')
@@ -68,12 +85,14 @@ check_address(const char *text)
 const struct key config_keys[] = {
     STRING_KEY(NULL, "region", region, NULL, check_region),
     INT_KEY(NULL, "number", number, 1, 255, KEY_REQUIRED),
+    STRING_KEY(NULL, "cluster", cluster, "tidemark", check_cluster),
     STRING_KEY(NULL, "data", data, NULL, check_path),
     STRING_KEY(NULL, "account", account, "000000000000", check_account),
     INT_KEY("http", "threads", http.threads, 1, 64, KEY_COMPUTED),
     INT_KEY("http", "connections_max", http.connections_max, 1, 1000000, 4096),
     INT_KEY("http", "idle_seconds", http.idle_seconds, 1, 86400, 300),
     INT_KEY("http", "memory_mb", http.memory_mb, 64, 1048576, 1024),
+    INT_KEY("http", "metrics", http.metrics, 0, 1, 1),
     STRING_KEY("store", "plugin", store.plugin, "leveldb", check_kv_plugin),
     INT_KEY("store", "cache_mb", store.cache_mb, 1, 1048576, 128),
     INT_KEY("store", "write_buffer_mb", store.write_buffer_mb, 1, 4096, 64),
@@ -84,16 +103,19 @@ const struct key config_keys[] = {
     INT_KEY("journal", "retention_hours", journal.retention_hours, 1, 876000, 24),
     STRING_KEY("replication", "listen", replication.listen, "tcp://127.0.0.1:8101", check_address),
     STRING_KEY("replication", "endpoint", replication.endpoint, "", check_address),
-    INT_KEY("replication", "window", replication.window, 1, 1024, 16),
+    INT_KEY("replication", "window", replication.window, 1, 128, 128),
     INT_KEY("replication", "batch_kb", replication.batch_kb, 1, 16384, 256),
     INT_KEY("replication", "max_clock_skew_ms", replication.max_clock_skew_ms, 1, 60000, 500),
+    STRING_KEY("replication.tls", "ca", replication.tls.ca, "", check_file),
+    STRING_KEY("replication.tls", "certificate", replication.tls.certificate, "", check_file),
+    STRING_KEY("replication.tls", "key", replication.tls.key, "", check_file),
 };
 const size_t config_keys_n = sizeof config_keys / sizeof config_keys[0];
 
-#define PEER_INT(name, field, low, high)                                                                     \
+#define PEER_INT(name, field, low, high, fallback)                                                           \
 	{                                                                                                    \
 		NULL, name, KEY_INT, offsetof(struct config_peer, field),                                    \
-		    sizeof(((struct config_peer *)0)->field), low, high, KEY_REQUIRED, NULL, NULL            \
+		    sizeof(((struct config_peer *)0)->field), low, high, fallback, NULL, NULL                \
 	}
 #define PEER_STRING(name, field, check)                                                                      \
 	{                                                                                                    \
@@ -103,7 +125,8 @@ const size_t config_keys_n = sizeof config_keys / sizeof config_keys[0];
 
 const struct key config_peer_keys[] = {
     PEER_STRING("region", region, check_region),
-    PEER_INT("number", number, 1, 255),
+    PEER_INT("number", number, 1, 255, KEY_REQUIRED),
     PEER_STRING("address", replication, check_address),
+    PEER_INT("bandwidth_kb_per_second", bandwidth_kb_per_second, 0, 100000000, 0),
 };
 const size_t config_peer_keys_n = sizeof config_peer_keys / sizeof config_peer_keys[0];

@@ -22,7 +22,7 @@
 
 #define LINK_PEERS_MAX 31
 #define LINK_PULLS_MAX 64
-#define LINK_WINDOW_MAX 64
+#define LINK_WINDOW_MAX 128
 #define LINK_APPLY_MAX 8 /* applies of one origin under way */
 #define LINK_BOOTS_MAX 2
 #define LINK_CURSOR_MAX 8192

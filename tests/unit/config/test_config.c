@@ -82,7 +82,7 @@ a_short_file_gets_the_documented_defaults(void **state)
 	assert_int_equal(c.journal.retention_hours, 24);
 	assert_string_equal(c.replication.listen, "tcp://127.0.0.1:8101");
 	assert_string_equal(c.replication.endpoint, "ipc:///tmp/x/endpoint.sock");
-	assert_int_equal(c.replication.window, 16);
+	assert_int_equal(c.replication.window, 128);
 	assert_int_equal(c.replication.batch_kb, 256);
 	assert_int_equal(c.replication.max_clock_skew_ms, 500);
 	assert_int_equal(c.replication.n_peers, 0);
@@ -140,8 +140,8 @@ static const struct refused {
     {"number as text", HEAD "http = { threads = \"3\"; };\n", ":4: http.threads must be a whole number"},
     {"fraction", HEAD "http = { threads = 1.5; };\n", "http.threads must be a whole number"},
     {"under its range", HEAD "http = { threads = 0; };\n", "http.threads must be between 1 and 64, not 0"},
-    {"over its range", HEAD "replication = { window = 1025; };\n",
-	"replication.window must be between 1 and 1024"},
+    {"over its range", HEAD "replication = { window = 129; };\n",
+	"replication.window must be between 1 and 128"},
     {"over 32 bits", HEAD "store = { cache_mb = 4294967297L; };\n", "store.cache_mb must be between"},
     {"text as a number", "region = 7;\n", ":1: region must be a string"},
     {"region's letters", "region = \"US_east\";\n", "region must be a region's name"},
