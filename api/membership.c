@@ -135,6 +135,18 @@ membership_poke(struct region *region)
 }
 
 bool
+membership_poked(struct region *region)
+{
+	struct membership *m = region->membership;
+	bool poked;
+
+	pthread_mutex_lock(&m->lock);
+	poked = m->poked;
+	pthread_mutex_unlock(&m->lock);
+	return poked;
+}
+
+bool
 membership_wait(struct region *region, uint32_t ms_max)
 {
 	struct membership *m = region->membership;

@@ -33,6 +33,9 @@ tide_err membership_step(struct region *region, struct tide_error *error);
 /** Ask for a step soon. Any thread. */
 void membership_poke(struct region *region);
 
+/** Has it been poked since the last wait? Any thread. */
+bool membership_poked(struct region *region);
+
 /** Wait until poked, at most so long: what the maintenance thread sleeps on. True when poked. */
 bool membership_wait(struct region *region, uint32_t ms_max);
 

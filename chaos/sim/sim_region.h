@@ -38,7 +38,8 @@ struct sim_env {
 
 struct sim_region_options {
 	uint8_t region, n_regions;
-	const char *dir; /* a folder of this region's own, there and empty: identity and checkpoints (a tmpfs is best) */
+	const char *
+	    dir; /* a folder of this region's own, there and empty: identity and checkpoints (a tmpfs is best) */
 	uint64_t seed; /* of the link's jitter */
 	uint64_t skew_ms_max, retention_ms, conflict_retention_ms, segment_bytes;
 	uint32_t window, batch_bytes;
@@ -72,8 +73,8 @@ bool sim_region_api_runs(const struct sim_region *region);
 bool sim_region_replicator_runs(const struct sim_region *region);
 
 /** A request or an answer has come to this region. To a process that does not run it is lost. */
-void sim_region_deliver(struct sim_region *region, struct sim_node from, enum sim_part to, uint64_t call, bool answer,
-    struct bytes message);
+void sim_region_deliver(struct sim_region *region, struct sim_node from, enum sim_part to, uint64_t call,
+    bool answer, struct bytes message);
 
 /** The connection between our replicator and that node stands or is gone (`from.part` SIM_API: our own API process). */
 void sim_region_connected(struct sim_region *region, struct sim_node from, bool up);
