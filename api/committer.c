@@ -87,7 +87,7 @@ commit_some(struct committer *committer, struct commit_op *op)
 	struct group *group = group_open(committer->shard);
 	struct tide_error outcome = {.code = TIDE_OK};
 	struct commit_op *end = NULL;
-	uint64_t bytes = 0, n = 0;
+	uint64_t bytes = 0, n = 0, before = journal_bytes(shard_journal(committer->shard));
 	tide_err rc;
 
 	if (group != NULL) {
@@ -104,6 +104,7 @@ commit_some(struct committer *committer, struct commit_op *op)
 	pthread_mutex_lock(&committer->lock);
 	committer->n -= (uint32_t)n;
 	committer->counters.groups++;
+	committer->counters.syncs += journal_bytes(shard_journal(committer->shard)) != before;
 	committer->counters.operations += n;
 	committer->counters.bytes += bytes;
 	pthread_mutex_unlock(&committer->lock);
@@ -317,6 +318,7 @@ committer_counters(struct committer *committer)
 
 	pthread_mutex_lock(&committer->lock);
 	counters = committer->counters;
+	counters.queued = committer->n;
 	pthread_mutex_unlock(&committer->lock);
 	return counters;
 }

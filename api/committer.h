@@ -69,6 +69,8 @@ void committer_stop(struct committer *committer);
 
 struct committer_counters {
 	uint64_t groups, operations, bytes; /* since start */
+	uint64_t syncs; /* of these groups, so many went to the journal: one write and one fsync each */
+	uint64_t queued; /* operations that wait, now */
 };
 struct committer_counters committer_counters(struct committer *committer);
 

@@ -3,12 +3,8 @@
 #include <stdio.h>
 
 #include "api/endpoint_priv.h"
+#include "api/endpoint_view.h"
 #include "api/json/json.h"
-#include "api/membership.h"
-
-#define REPLICATOR_GONE_MS 3000 /* no LINKS for so long: no replicator is at work */
-
-static const char *const state_names[] = {"ABSENT", "CREATING", "CATCHUP", "ACTIVE", "LEAVING"};
 
 void
 status__links(struct answer *answer)
@@ -45,17 +41,6 @@ put_journal(struct buf *out, const char *name, struct jid id)
 	    out, "\"%s\":\"%u.%u.%u\"", name, jid_region(id), jid_incarnation(id), jid_shard(id));
 }
 
-static const char *
-region_name(const struct region *region, uint8_t number)
-{
-	if (number == region->config.number)
-		return region->config.region;
-	for (uint32_t i = 0; i < region->config.replication.n_peers; i++)
-		if (region->config.replication.peers[i].number == number)
-			return region->config.replication.peers[i].region;
-	return "";
-}
-
 static void
 put_vector(struct buf *out, const char *name, const struct vector *vector)
 {
@@ -86,7 +71,7 @@ put_table(struct buf *out, struct region *region, const struct table_view *view)
 	buf_append_format(out,
 	    ",\"state\":\"%s\",\"shared\":%s,\"built_in\":%s,\"items\":%" PRIu64 ",\"bytes\":%" PRIu64
 	    ",\"fingerprint\":\"%016" PRIx64 "%016" PRIx64 "\",",
-	    view->state <= REPLICA_LEAVING ? state_names[view->state] : "?", view->shared ? "true" : "false",
+	    endpoint_state_name(view->state), view->shared ? "true" : "false",
 	    view->id <= TABLE_BUILT_IN_MAX ? "true" : "false", view->items, view->bytes,
 	    (uint64_t)(view->fingerprint >> 64), (uint64_t)view->fingerprint);
 	put_vector(out, "vector", &view->vector);
@@ -98,7 +83,7 @@ put_table(struct buf *out, struct region *region, const struct table_view *view)
 		buf_append_format(out,
 		    ",\"bootstrap\":{\"under_way\":%s,\"source\":\"%s\",\"items_loaded\":%" PRIu64
 		    ",\"items_expected\":%" PRIu64 "}",
-		    view->boot.under_way ? "true" : "false", region_name(region, view->boot.source),
+		    view->boot.under_way ? "true" : "false", endpoint_region_name(region, view->boot.source),
 		    view->boot.items_loaded, view->boot.items_expected);
 	buf_append_byte(out, '}');
 	if (table != NULL)
@@ -109,7 +94,7 @@ static void
 put_member(struct buf *out, struct region *region, const struct member_view *member)
 {
 	buf_append_byte(out, '{');
-	put_text(out, "region", bytes_of_string(region_name(region, member->region)));
+	put_text(out, "region", bytes_of_string(endpoint_region_name(region, member->region)));
 	buf_append_format(out, ",\"number\":%u,\"incarnation\":%u,\"counted\":%s,\"lost\":%s}",
 	    member->region, member->incarnation, member->counted ? "true" : "false",
 	    member->lost ? "true" : "false");
@@ -119,7 +104,7 @@ static void
 put_link(struct buf *out, struct region *region, const struct wire_link *link)
 {
 	buf_append_byte(out, '{');
-	put_text(out, "region", bytes_of_string(region_name(region, link->region)));
+	put_text(out, "region", bytes_of_string(endpoint_region_name(region, link->region)));
 	buf_append_format(
 	    out, ",\"number\":%u,\"connected\":%s,", link->region, link->connected ? "true" : "false");
 	put_text(out, "state", link->state);
@@ -136,12 +121,8 @@ put_link(struct buf *out, struct region *region, const struct wire_link *link)
 static void
 put_link_lag(struct buf *out, const struct wire_links *links, uint8_t number)
 {
-	const struct wire_origin *latest = NULL;
+	const struct wire_origin *latest = endpoint_view_latest(links, number);
 
-	for (uint32_t i = 0; i < links->n_origins; i++)
-		if (jid_region(links->origins[i].origin) == number &&
-		    (latest == NULL || links->origins[i].origin.v > latest->origin.v))
-			latest = &links->origins[i];
 	if (latest == NULL)
 		buf_append_string(out, ",\"behind_records\":null,\"behind_ms\":null}");
 	else
@@ -155,9 +136,10 @@ put_origin(struct buf *out, struct region *region, const struct wire_origin *ori
 	buf_append_byte(out, '{');
 	put_journal(out, "journal", origin->origin);
 	buf_append_byte(out, ',');
-	put_text(out, "region", bytes_of_string(region_name(region, jid_region(origin->origin))));
+	put_text(out, "region", bytes_of_string(endpoint_region_name(region, jid_region(origin->origin))));
 	buf_append_byte(out, ',');
-	put_text(out, "via", bytes_of_string(origin->via == 0 ? "" : region_name(region, origin->via)));
+	put_text(
+	    out, "via", bytes_of_string(origin->via == 0 ? "" : endpoint_region_name(region, origin->via)));
 	buf_append_byte(out, ',');
 	put_text(out, "state", origin->state);
 	buf_append_byte(out, ',');
@@ -173,23 +155,21 @@ put_origin(struct buf *out, struct region *region, const struct wire_origin *ori
 }
 
 static void
-put_replicator(struct buf *out, struct region *region, const struct wire_links *links, uint64_t age_ms)
+put_replicator(struct buf *out, struct region *region, const struct endpoint_view *view)
 {
-	bool running = links != NULL && age_ms < REPLICATOR_GONE_MS;
+	const struct wire_links *links = view->links;
 
-	buf_append_format(out, "\"replicator\":{\"running\":%s,\"age_ms\":", running ? "true" : "false");
+	buf_append_format(
+	    out, "\"replicator\":{\"running\":%s,\"age_ms\":", view->replicator_running ? "true" : "false");
 	if (links == NULL) {
 		buf_append_string(out, "null,\"links\":[],\"origins\":[],\"loadings\":[]}");
 		return;
 	}
-	buf_append_format(out, "%" PRIu64 ",\"links\":[", age_ms);
+	buf_append_format(out, "%" PRIu64 ",\"links\":[", view->links_age_ms);
 	for (uint32_t i = 0; i < links->n_links; i++) {
-		struct wire_link link = links->links[i];
-
-		link.connected &= running; /* what a replicator said that is gone now */
 		buf_append_string(out, i > 0 ? "," : "");
-		put_link(out, region, &link);
-		put_link_lag(out, links, link.region);
+		put_link(out, region, &links->links[i]);
+		put_link_lag(out, links, links->links[i].region);
 	}
 	buf_append_string(out, "],\"origins\":[");
 	for (uint32_t i = 0; i < links->n_origins; i++) {
@@ -200,7 +180,8 @@ put_replicator(struct buf *out, struct region *region, const struct wire_links *
 	for (uint32_t i = 0; i < links->n_loadings; i++) {
 		buf_append_format(
 		    out, "%s{\"table\":\"%016" PRIx64 "\",", i > 0 ? "," : "", links->loadings[i].table);
-		put_text(out, "source", bytes_of_string(region_name(region, links->loadings[i].source)));
+		put_text(
+		    out, "source", bytes_of_string(endpoint_region_name(region, links->loadings[i].source)));
 		buf_append_byte(out, ',');
 		put_text(out, "state", links->loadings[i].state);
 		buf_append_byte(out, '}');
@@ -209,11 +190,9 @@ put_replicator(struct buf *out, struct region *region, const struct wire_links *
 }
 
 static void
-put_document(struct buf *out, struct endpoint *endpoint, const struct shard_view *view,
-    const struct wire_links *links, uint64_t age_ms)
+put_document(struct buf *out, struct region *region, const struct endpoint_view *all)
 {
-	struct region *region = endpoint->region;
-	struct committer_counters counters = committer_counters(region->committer);
+	const struct shard_view *view = &all->shard;
 	bool first = true;
 
 	buf_append_byte(out, '{');
@@ -224,9 +203,9 @@ put_document(struct buf *out, struct endpoint *endpoint, const struct shard_view
 	    ",\"nonce\":\"%016" PRIx64 "\",\"may_write\":%s,\"started_ms\":%" PRIu64 ",\"now_ms\":%" PRIu64
 	    ",\"last_seq\":%" PRIu64 ",\"clock\":%" PRIu64 ",\"conflicts\":%" PRIu64 ",\"applied\":%" PRIu64
 	    ",\"groups\":%" PRIu64 ",\"operations\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"tables\":[",
-	    view->nonce, region_may_write(region) ? "true" : "false", region->started_ms,
-	    shard_wall_ms(region->shard), view->last_seq, view->clock.v, view->conflicts, view->applied,
-	    counters.groups, counters.operations, counters.bytes);
+	    view->nonce, all->may_write ? "true" : "false", region->started_ms, all->wall_ms, view->last_seq,
+	    view->clock.v, view->conflicts, view->applied, all->committer.groups, all->committer.operations,
+	    all->committer.bytes);
 	for (size_t i = 0; i < view->n_tables; i++) {
 		if (view->tables[i].state == REPLICA_ABSENT)
 			continue;
@@ -242,31 +221,22 @@ put_document(struct buf *out, struct endpoint *endpoint, const struct shard_view
 		put_member(out, region, &view->members[i]);
 	}
 	buf_append_string(out, "],");
-	put_replicator(out, region, links, age_ms);
+	put_replicator(out, region, all);
 	buf_append_byte(out, '}');
 }
 
 void
 status__ask(struct answer *answer)
 {
-	struct endpoint *endpoint = answer->endpoint;
-	struct wire_message links = {0}, reply = {.type = WIRE_STATUS};
-	struct shard_view view = {0};
+	struct wire_message reply = {.type = WIRE_STATUS};
+	struct endpoint_view view;
 	struct buf out = {0};
 	struct arena arena;
-	struct bytes copy;
-	uint64_t age_ms;
-	bool heard;
 	tide_err rc;
 
 	arena_init(&arena, 0);
-	pthread_mutex_lock(&endpoint->lock);
-	copy = arena_copy(&arena, buf_bytes(&endpoint->links));
-	age_ms = endpoint__now(endpoint) - endpoint->links_at;
-	pthread_mutex_unlock(&endpoint->lock);
-	heard = copy.n > 0 && wire_decode(&arena, copy, &links, NULL) == TIDE_OK && links.type == WIRE_LINKS;
-	if ((rc = shard_view(endpoint->region->shard, &arena, &view)) == TIDE_OK) {
-		put_document(&out, endpoint, &view, heard ? &links.links : NULL, age_ms);
+	if ((rc = endpoint_view(answer->endpoint, &arena, &view)) == TIDE_OK) {
+		put_document(&out, answer->endpoint->region, &view);
 		rc = buf_check(&out);
 	}
 	reply.status.json = buf_bytes(&out);

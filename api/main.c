@@ -9,8 +9,10 @@
 
 #include "api/endpoint_serve.h"
 #include "api/http/http.h"
+#include "api/lag.h"
 #include "api/maintenance.h"
 #include "api/membership.h"
+#include "api/metrics.h"
 #include "api/naming.h"
 #include "base/log.h"
 #include "config/program.h"
@@ -121,6 +123,9 @@ open_region(struct process *process, struct tide_error *error)
 	    (rc = membership_open(region, error)) != TIDE_OK ||
 	    (rc = endpoint_open(region, NULL, &process->endpoint, error)) != TIDE_OK)
 		return rc;
+	if ((rc = lag_open(&region->config, region->shard, &region->lag)) != TIDE_OK ||
+	    (rc = metrics_open(region, process->endpoint, TIDEMARK_VERSION)) != TIDE_OK)
+		return tide_fail(error, rc, NULL);
 	/* They observe the shard, so they come before the first commit. */
 	if ((rc = committer_start(region->shard, &options, &region->committer)) != TIDE_OK)
 		return tide_fail(error, rc, "cannot start the committer");
@@ -142,6 +147,7 @@ start(struct process *process, const struct program *program, struct tide_error 
 	    .idle_seconds = region->config.http.idle_seconds,
 	    .memory_max = (uint64_t)region->config.http.memory_mb << 20,
 	    .find = operation_find,
+	    .metrics = region->config.http.metrics ? &metrics_operation : NULL,
 	};
 	tide_err rc;
 
@@ -157,6 +163,7 @@ start(struct process *process, const struct program *program, struct tide_error 
 		return rc;
 	if ((rc = http_server_start(&options, region, &process->http, error)) != TIDE_OK)
 		return rc;
+	metrics_set_http(region, process->http);
 	log_info("API-READY", "region=%s http=%s:%u data=%s pid=%ld", region->config.region,
 	    region->config.http.host, (unsigned)http_server_port(process->http), region->config.data,
 	    (long)getpid());
@@ -175,6 +182,8 @@ stop(struct process *process, const struct program *program, bool clean)
 	committer_stop(region->committer);
 	endpoint_close(process->endpoint);
 	endpoint_serve_close(process->server);
+	metrics_close(region);
+	lag_close(region->lag);
 	membership_close(region);
 	naming_close(process->naming);
 	catalog_close(region->catalog);

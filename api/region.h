@@ -8,7 +8,9 @@
 #include "config/config.h"
 #include "store/catalog/catalog.h"
 
+struct lag;
 struct membership;
+struct metrics;
 
 struct region {
 	struct config config;
@@ -16,6 +18,8 @@ struct region {
 	struct committer *committer;
 	struct catalog *catalog;
 	struct membership *membership; /* api/membership.h */
+	struct lag *lag; /* api/lag.h; NULL where nobody looks */
+	struct metrics *metrics; /* api/metrics.h; the same */
 	uint64_t started_ms;
 };
 
