@@ -73,13 +73,12 @@ choose(struct group *group, const struct unit *unit, const struct record **todo,
 	return TIDE_OK;
 }
 
-/* Dead: a later incarnation of its region is known. */
 static bool
-journal_dead(const struct fold *fold, struct jid origin)
+is_lost(const struct fold *fold, uint8_t region)
 {
-	const struct member_fold *member = fold_member(fold, jid_region(origin));
+	const struct member_fold *member = fold_member(fold, region);
 
-	return member != NULL && member->incarnation > jid_incarnation(origin);
+	return member != NULL && member->lost;
 }
 
 static tide_err
@@ -100,6 +99,8 @@ check_causes(
 
 		if (jid_same(need->origin, unit->origin) || need->mark.seq == 0)
 			continue;
+		if (fold_closed(work, need->origin))
+			continue; /* what is not here is nowhere: to wait for it would be for ever */
 		if (jid_same(need->origin, work->id)) {
 			if (need->mark.seq > work->last_seq)
 				return tide_fail(error, TIDE_FORKED,
@@ -120,9 +121,9 @@ check_causes(
 
 /* The clock guard holds an origin whose clock is too far ahead of ours. */
 static tide_err
-check_clocks(struct shard *shard, const struct record *const *todo, uint32_t n, struct apply_stop *stop)
+check_clocks(const struct group *group, const struct record *const *todo, uint32_t n, struct apply_stop *stop)
 {
-	struct hlc bound = hlc_of_ms(shard_wall_ms(shard) + shard->options.skew_ms_max);
+	struct hlc bound = hlc_of_ms(group->now_ms + group->shard->options.skew_ms_max);
 
 	for (uint32_t i = 0; i < n; i++)
 		if (todo[i]->version.clock.v > bound.v)
@@ -180,6 +181,9 @@ apply_record(struct group *group, struct unit_build *unit, const struct record *
 	if ((rc = group__apply(group, unit, record, false, pending)) != TIDE_OK)
 		return rc;
 	unit->unit.n_records++;
+	/* The conflict log can be ahead of its vector while it is merged: the same entry again is no conflict. */
+	if (pending->exists && version_compare(had.version, incoming->version) == 0)
+		return TIDE_OK;
 	if (outcome == RESOLVE_WINS)
 		return group__log_conflict(group, unit, incoming->table, pending->key, &had, &in);
 	if (outcome == RESOLVE_LOSES)
@@ -235,7 +239,10 @@ group_apply(struct group *group, struct bytes wire_unit, uint8_t via, struct app
 	if (jid_same(unit.origin, shard->work.id))
 		return TIDE_OK; /* our own, come back: we have it */
 	/* A dead journal's records come only from regions that live on: what its own region still sends may be a fork. */
-	if (via == jid_region(unit.origin) && journal_dead(&shard->work, unit.origin))
+	if (via == jid_region(unit.origin) && fold_dead(&shard->work, unit.origin))
+		return hold(stop, unit.origin, (struct hlc){0});
+	/* Nor anything from a region that was declared lost: others count on that when they close dead journals. */
+	if (is_lost(&shard->work, via))
 		return hold(stop, unit.origin, (struct hlc){0});
 	if ((todo = arena_alloc(&group->arena, (unit.n_records + 1) * sizeof *todo)) == NULL)
 		return tide_fail(error, TIDE_NOMEM, NULL);
@@ -248,7 +255,7 @@ group_apply(struct group *group, struct bytes wire_unit, uint8_t via, struct app
 	rc = fold_progress(&shard->work, unit.origin, (struct mark){todo[0]->origin_seq - 1, {0}});
 	if (rc != TIDE_OK)
 		return tide_fail(error, rc, NULL);
-	if ((rc = check_clocks(shard, todo, n, stop)) != TIDE_OK ||
+	if ((rc = check_clocks(group, todo, n, stop)) != TIDE_OK ||
 	    (rc = check_causes(&shard->work, &unit, stop, error)) != TIDE_OK)
 		return rc;
 	if ((rc = read_items(group, todo, n)) != TIDE_OK)
@@ -269,7 +276,7 @@ group_progress(struct group *group, struct jid origin, const uint64_t *tables, u
 
 	if (jid_same(origin, shard->work.id))
 		return TIDE_OK;
-	if (upto.clock.v > hlc_of_ms(shard_wall_ms(shard) + shard->options.skew_ms_max).v)
+	if (upto.clock.v > hlc_of_ms(group->now_ms + shard->options.skew_ms_max).v)
 		return TIDE_HELD;
 	if ((rc = group_tables_current(group, tables, n)) != TIDE_OK)
 		return rc;
@@ -300,5 +307,15 @@ group_told(
 		}
 	}
 	group->n_told++;
+	return TIDE_OK;
+}
+
+tide_err
+group_told_dead(struct group *group, const struct told_dead *dead, uint32_t n)
+{
+	if (group->n_told == 0)
+		return TIDE_USAGE;
+	for (uint32_t i = 0; i < n; i++)
+		group->told[group->n_told - 1].dead[dead[i].region] = dead[i].through;
 	return TIDE_OK;
 }

@@ -89,7 +89,9 @@ check_note(struct check *check, struct bytes field)
 
 		if (clears)
 			missing_explain_table(&check->missing, note.table);
-		else if (note.kind == NOTE_COLLECT)
+		else if (note.kind == NOTE_REJOIN && note.step == REJOIN_END)
+			missing_explain_table(&check->missing, staged_id(note.table));
+		else if (note.kind == NOTE_COLLECT || note.kind == NOTE_DROP)
 			missing_explain(&check->missing, note.table, note.key);
 	}
 	if (rc != TIDE_NOTFOUND)

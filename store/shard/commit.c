@@ -166,7 +166,7 @@ publish(struct group *group)
 			const struct table_fold *from = shard->work.tables[i];
 			struct table_fold *to;
 
-			if (from->state == REPLICA_CATCHUP &&
+			if ((from->state == REPLICA_CATCHUP || from->state == REPLICA_MERGING) &&
 			    (to = fold_table(&shard->live, from->id)) != NULL)
 				rc = vector_copy(&to->position, &from->position);
 		}

@@ -21,7 +21,7 @@ fold_init(struct fold *fold, struct jid id)
 	return TIDE_OK;
 }
 
-static void
+void
 boot_fini(struct boot *boot)
 {
 	buf_fini(&boot->cursor);
@@ -134,10 +134,18 @@ member_make(struct fold *fold, uint8_t region)
 	return &fold->members[i];
 }
 
+static const struct vector *
+table_position(const struct fold *fold, const struct table_fold *table)
+{
+	bool own = table->state == REPLICA_CATCHUP || table->state == REPLICA_MERGING;
+
+	return own ? &table->position : &fold->position;
+}
+
 struct mark
 fold_position(const struct fold *fold, const struct table_fold *table, struct jid origin)
 {
-	return vector_get(table->state == REPLICA_CATCHUP ? &table->position : &fold->position, origin);
+	return vector_get(table_position(fold, table), origin);
 }
 
 struct mark
@@ -181,9 +189,8 @@ fold_record(struct fold *fold, enum unit_kind kind, struct jid origin, const str
 	return vector_raise(&fold->position, origin, mark);
 }
 
-/* What a replica forgets when it goes or starts its bootstrap over. Our own last record and journal stay ours. */
-static tide_err
-forget(const struct fold *fold, struct table_fold *table)
+tide_err
+fold__forget(const struct fold *fold, struct table_fold *table)
 {
 	struct mark own = vector_get(&table->floor, fold->id);
 
@@ -232,10 +239,15 @@ note_state(struct fold *fold, struct table_fold *table, const struct note *note)
 {
 	tide_err rc = TIDE_OK;
 
-	if (note->state == REPLICA_ABSENT || note->state == REPLICA_CREATING)
-		rc = forget(fold, table);
-	if (note->state == REPLICA_ACTIVE && table->state == REPLICA_CATCHUP)
+	if (note->state == REPLICA_ABSENT || note->state == REPLICA_CREATING) {
+		rc = fold__forget(fold, table);
+		table->rejoin = REJOIN_NONE;
+	}
+	if (note->state == REPLICA_ACTIVE && table->state == REPLICA_CATCHUP) {
 		rc = join(fold, table);
+		if (table->rejoin == REJOIN_FOLLOWING)
+			table->rejoin = REJOIN_NONE;
+	}
 	if (rc == TIDE_OK)
 		table->state = note->state;
 	return rc;
@@ -248,7 +260,7 @@ note_load(struct fold *fold, struct table_fold *table, const struct note *note)
 	tide_err rc;
 
 	if (note->step == LOAD_RESTART)
-		return forget(fold, table);
+		return fold__forget(fold, table);
 	if (!boot->under_way) {
 		boot->under_way = true;
 		boot->source = note->region;
@@ -269,6 +281,8 @@ note_load(struct fold *fold, struct table_fold *table, const struct note *note)
 		return rc;
 	boot_fini(boot);
 	table->state = REPLICA_CATCHUP;
+	if (is_staged(table->id) && (table = fold_table(fold, table->id & ~STAGED_BIT)) != NULL)
+		table->rejoin = REJOIN_LOADED;
 	return TIDE_OK;
 }
 
@@ -285,6 +299,22 @@ note_member(struct fold *fold, const struct note *note)
 	return TIDE_OK;
 }
 
+static void
+note_closed(struct fold *fold, struct jid origin)
+{
+	uint16_t *closed = &fold->closed[jid_region(origin)];
+
+	if (jid_incarnation(origin) > *closed)
+		*closed = jid_incarnation(origin);
+}
+
+/* Of the region, not of one of its tables. */
+static bool
+is_regions(enum note_kind kind)
+{
+	return kind == NOTE_MEMBER || kind == NOTE_CLOCK || kind == NOTE_CLOSED || kind == NOTE_FORKED;
+}
+
 tide_err
 fold_note(struct fold *fold, const struct note *note)
 {
@@ -292,9 +322,16 @@ fold_note(struct fold *fold, const struct note *note)
 
 	if (note->table != 0 && (table = fold_table_make(fold, note->table)) == NULL)
 		return TIDE_NOMEM;
-	if (table == NULL && note->kind != NOTE_MEMBER && note->kind != NOTE_CLOCK)
+	if (table == NULL && !is_regions(note->kind))
 		return TIDE_CORRUPT;
 	switch (note->kind) {
+	case NOTE_CLOSED:
+		note_closed(fold, note->origin);
+		return TIDE_OK;
+	case NOTE_FORKED:
+		fold->fork = (struct fork){
+		    note->flag ? FORK_LOST : FORK_COPY, note->region, note->number};
+		return TIDE_OK;
 	case NOTE_STATE:
 		return note_state(fold, table, note);
 	case NOTE_SHARED:
@@ -316,6 +353,15 @@ fold_note(struct fold *fold, const struct note *note)
 		return TIDE_OK;
 	case NOTE_FLOOR:
 		return vector_raise(&table->floor, note->origin, (struct mark){note->number, note->clock});
+	case NOTE_REJOIN:
+		return fold__rejoin(fold, table, note);
+	case NOTE_DROP:
+		if (note->flag) {
+			table->items--;
+			table->bytes -= note->number;
+			table->fingerprint -= note->fingerprint;
+		}
+		return TIDE_OK;
 	}
 	return TIDE_OK; /* of a later version: nothing we know */
 }

@@ -18,6 +18,8 @@ struct boot {
 	struct vector vector, position;
 };
 
+void boot_fini(struct boot *boot);
+
 struct table_fold {
 	uint64_t id;
 	enum replica_state state;
@@ -26,12 +28,31 @@ struct table_fold {
 	fingerprint_t fingerprint;
 	struct vector vector;
 	struct vector
-	    position; /* while in CATCHUP; an ACTIVE or LEAVING table stands at the region's position */
+	    position; /* while in CATCHUP and MERGING; an ACTIVE or LEAVING table stands at the region's position */
 	struct vector floor; /* the journal here relays this table's records of an origin only above this */
 	struct mark own_last; /* our last record of it; outlives the replica */
 	uint64_t last_seq; /* this journal's last record of it */
-	struct boot boot;
+	struct boot boot; /* CREATING: of what loads; MERGING: how far it is merged */
+	enum table_rejoin rejoin;
 };
+
+/*
+ * The copy of a snapshot that a rejoin loads: a table of its own beside the replica that it is for, in CREATING, then CATCHUP; never shared,
+ * never shown. Table ids have 63 bits.
+ */
+#define STAGED_BIT (1ULL << 63)
+
+static inline uint64_t
+staged_id(uint64_t table)
+{
+	return table | STAGED_BIT;
+}
+
+static inline bool
+is_staged(uint64_t table)
+{
+	return (table & STAGED_BIT) != 0;
+}
 
 struct member_fold {
 	uint8_t region;
@@ -50,6 +71,8 @@ struct fold {
 	size_t n_tables, tables_room;
 	struct member_fold *members; /* sorted by region */
 	size_t n_members, members_room;
+	uint16_t closed[REGION_NUMBER_MAX + 1]; /* by region: its journals up to this incarnation are closed here */
+	struct fork fork;
 };
 
 /** A fold of the empty journal `id`: the built-in tables stand ACTIVE. */
@@ -63,6 +86,18 @@ struct table_fold *fold_table(const struct fold *fold, uint64_t id);
 /** The table, made where it is not there yet; NULL: no memory. */
 struct table_fold *fold_table_make(struct fold *fold, uint64_t id);
 const struct member_fold *fold_member(const struct fold *fold, uint8_t region);
+
+/**
+ * The last incarnation of that region which is known to be dead: one before the one that it has now, or that one, too, when the
+ * region was declared lost. Only ever grows.
+ */
+uint16_t fold_dead_through(const struct fold *fold, uint8_t region);
+
+/** Its region has a later incarnation, or was declared lost. */
+bool fold_dead(const struct fold *fold, struct jid origin);
+
+/** Dead, and no region can have more of it than we: close.c. */
+bool fold_closed(const struct fold *fold, struct jid origin);
 
 /** Readable by peers, and moved by what peers send. */
 static inline bool
@@ -82,6 +117,15 @@ struct mark fold_own_last(const struct fold *fold);
 
 /** Fold one record of a unit of this kind and origin (an entry of the conflict log counts as LOCAL). TIDE_NOMEM. */
 tide_err fold_record(struct fold *fold, enum unit_kind kind, struct jid origin, const struct record *record);
+
+/** The part of fold_note that is about a rejoin. */
+tide_err fold__rejoin(struct fold *fold, struct table_fold *table, const struct note *note);
+
+/** What a replica forgets when it goes or starts its bootstrap over. Our own last record and journal stay ours. TIDE_NOMEM. */
+tide_err fold__forget(const struct fold *fold, struct table_fold *table);
+
+/** A region whose tables do not all stand at one cut, as some of them are on their way back. */
+bool fold_rejoining(const struct fold *fold);
 
 /** Fold one note; its unit's sequence has to be folded by fold_seq. TIDE_NOMEM. */
 tide_err fold_note(struct fold *fold, const struct note *note);

@@ -1,8 +1,10 @@
 /*
  * The fold in a checkpoint:
  *
- *     [format, id, last_seq, clock, own_clock, position, conflicts, [table...], [member...]]
- *     table   [id, state, shared, items, bytes, fingerprint high, low, vector, position, floor, own seq, own clock, last_seq, boot or nil]
+ *     [format, id, last_seq, clock, own_clock, position, conflicts, [table...], [member...],
+ *      [region, closed through, ...], [fork reason, peer, seq]]
+ *     table   [id, state, shared, items, bytes, fingerprint high, low, vector, position, floor, own seq, own clock, last_seq, boot or nil,
+ *             rejoin]
  *     boot    [source, snapshot, cursor, loaded, expected, vector, position]
  *     member  [region, incarnation, nonce, lost]
  */
@@ -11,8 +13,9 @@
 #include "store/shard/pack_vector.h"
 
 #define FOLD_FORMAT 1
-#define FOLD_FIELDS 9
-#define TABLE_FIELDS 14
+#define FOLD_FIELDS 11
+#define FORK_FIELDS 3
+#define TABLE_FIELDS 15
 #define BOOT_FIELDS 7
 #define MEMBER_FIELDS 4
 
@@ -53,6 +56,32 @@ encode_table(const struct table_fold *table, struct buf *out)
 	pack_uint(out, table->own_last.clock.v);
 	pack_uint(out, table->last_seq);
 	encode_boot(&table->boot, out);
+	pack_uint(out, table->rejoin);
+}
+
+static void
+encode_closed(const struct fold *fold, struct buf *out)
+{
+	uint32_t n = 0;
+
+	for (unsigned r = 0; r <= REGION_NUMBER_MAX; r++)
+		n += fold->closed[r] != 0;
+	pack_array(out, n * 2);
+	for (unsigned r = 0; r <= REGION_NUMBER_MAX; r++) {
+		if (fold->closed[r] == 0)
+			continue;
+		pack_uint(out, r);
+		pack_uint(out, fold->closed[r]);
+	}
+}
+
+static void
+encode_fork(const struct fork *fork, struct buf *out)
+{
+	pack_array(out, FORK_FIELDS);
+	pack_uint(out, fork->reason);
+	pack_uint(out, fork->peer);
+	pack_uint(out, fork->seq);
 }
 
 tide_err
@@ -77,6 +106,8 @@ fold_encode(const struct fold *fold, struct buf *out)
 		pack_uint(out, fold->members[i].nonce);
 		pack_bool(out, fold->members[i].lost);
 	}
+	encode_closed(fold, out);
+	encode_fork(&fold->fork, out);
 	return buf_check(out);
 }
 
@@ -116,7 +147,7 @@ decode_table(struct unpack *in, struct fold *fold)
 		in->rc = TIDE_NOMEM;
 		return;
 	}
-	table->state = (enum replica_state)unpack_uint_max(in, REPLICA_LEAVING);
+	table->state = (enum replica_state)unpack_uint_max(in, REPLICA_MERGING);
 	table->shared = unpack_bool(in);
 	table->items = unpack_uint(in);
 	table->bytes = unpack_uint(in);
@@ -129,6 +160,7 @@ decode_table(struct unpack *in, struct fold *fold)
 	table->own_last.clock.v = unpack_uint(in);
 	table->last_seq = unpack_uint(in);
 	decode_boot(in, &table->boot);
+	table->rejoin = (enum table_rejoin)unpack_uint_max(in, REJOIN_FOLLOWING);
 	unpack_skips(in, more);
 }
 
@@ -145,6 +177,31 @@ decode_member(struct unpack *in, struct fold *fold)
 	unpack_skips(in, more);
 	if (in->rc == TIDE_OK)
 		in->rc = fold_note(fold, &note);
+}
+
+static void
+decode_closed(struct unpack *in, struct fold *fold)
+{
+	uint32_t n = unpack_array(in);
+
+	if (in->rc == TIDE_OK && n % 2 != 0)
+		in->rc = TIDE_CORRUPT;
+	for (uint32_t i = 0; i < n && in->rc == TIDE_OK; i += 2) {
+		uint8_t region = (uint8_t)unpack_uint_max(in, UINT8_MAX);
+
+		fold->closed[region] = (uint16_t)unpack_uint_max(in, UINT16_MAX);
+	}
+}
+
+static void
+decode_fork(struct unpack *in, struct fork *fork)
+{
+	uint32_t more = unpack_open(in, FORK_FIELDS, FORK_FIELDS, NULL);
+
+	fork->reason = (enum fork_reason)unpack_uint_max(in, FORK_LOST);
+	fork->peer = (uint8_t)unpack_uint_max(in, UINT8_MAX);
+	fork->seq = unpack_uint(in);
+	unpack_skips(in, more);
 }
 
 tide_err
@@ -169,6 +226,8 @@ fold_decode(struct fold *fold, struct bytes bytes)
 	n = unpack_array(&in);
 	for (uint32_t i = 0; i < n && in.rc == TIDE_OK; i++)
 		decode_member(&in, fold);
+	decode_closed(&in, fold);
+	decode_fork(&in, &fold->fork);
 	if (in.rc != TIDE_OK)
 		fold_fini(fold);
 	return in.rc;

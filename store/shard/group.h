@@ -49,7 +49,8 @@ tide_err group_take_ahead(
  * Put or delete an item: a record of this journal with the next clock. A put copies `image`. With `keep_before` the record
  * carries the image before (a stream view wants it). Deleting what is not there writes nothing and is TIDE_OK.
  * An operation does all its checks first: after its first write it must not fail.
- * Errors     TIDE_NOTFOUND (this region holds no such table), TIDE_CORRUPT, TIDE_IO, TIDE_NOMEM: nothing of this write is in the group.
+ * Errors     TIDE_NOTFOUND (this region holds no such table), TIDE_UNAVAILABLE (this journal is not to be written any more: group_fork),
+ *            TIDE_CLOCK (this region's clock is wrong), TIDE_CORRUPT, TIDE_IO, TIDE_NOMEM: nothing of this write is in the group.
  */
 tide_err group_put(
     struct group *group, uint64_t table, struct bytes key, struct bytes image, bool keep_before);
@@ -129,6 +130,23 @@ struct told_table {
 tide_err group_told(
     struct group *group, struct jid origin, struct hlc promise, const struct told_table *tables, uint32_t n);
 
+/* Of a region, its journals up to an incarnation are dead. */
+struct told_dead {
+	uint8_t region;
+	uint16_t through;
+};
+
+/** What deaths it knew at that moment; belongs to this group's last group_told. TIDE_USAGE: there was none. */
+tide_err group_told_dead(struct group *group, const struct told_dead *dead, uint32_t n);
+
+/**
+ * Learn of deaths that others told, and close the dead journals of which nobody can have more (close.c). True in `*changed` when any was.
+ */
+tide_err group_close_dead(struct group *group, bool *changed);
+
+/** This journal is not to be written any more: a peer knows another history of it, or it was declared lost. Durable; the first word stays. */
+tide_err group_fork(struct group *group, enum fork_reason reason, uint8_t peer, uint64_t seq);
+
 /**
  * Load a piece of a snapshot into a table in CREATING. Cursor and items move in one unit, so that a killed
  * bootstrap goes on where it was. The first piece carries the snapshot's vectors. With `done` the table is in CATCHUP.
@@ -151,6 +169,34 @@ tide_err group_load(struct group *group, const struct load_piece *piece, struct 
 /** Forget a bootstrap under way and what it loaded: start over. */
 tide_err group_load_restart(struct group *group, uint64_t table);
 
+/**
+ * The records that this replica needs next are kept nowhere any more. It is marked (REJOIN_NEEDED), or, where the region is on its way back
+ * already, begins to load a snapshot like the others. `*fresh`: it was not known before.
+ * Errors     TIDE_NOTFOUND: no replica in ACTIVE or CATCHUP. TIDE_NOMEM.
+ */
+tide_err group_rejoin_needed(struct group *group, uint64_t table, bool *fresh);
+
+/**
+ * The operator wants it back: a snapshot is to be loaded beside the replica (group_load), then both are merged. Does nothing where that
+ * is under way. For any shared replica in ACTIVE or CATCHUP, needed or not. `table` 0: all that need it. `*n`: how many began.
+ * Errors     TIDE_NOTFOUND: no such replica. TIDE_NOMEM.
+ */
+tide_err group_rejoin_start(struct group *group, uint64_t table, uint32_t *n);
+
+/* What a step of group_rejoin_merge did. */
+struct rejoin_progress {
+	bool busy; /* there is more to do at once */
+	uint64_t table; /* 0: nothing was to be done */
+	bool began, ended; /* it is out of service from now on; it is merged */
+	uint64_t merged, of, dropped, conflicts; /* items of the snapshot so far, and in all; of this step */
+};
+
+/**
+ * Merge on, by about `bytes_max` of items: once no table of the region loads any more, those that are loaded are merged one after the
+ * other. Cursor and items move in one unit, with the conflict log's entries. TIDE_CORRUPT, TIDE_IO, TIDE_NOMEM.
+ */
+tide_err group_rejoin_merge(struct group *group, size_t bytes_max, struct rejoin_progress *progress);
+
 /** CATCHUP tables that stand at the region's cut become ACTIVE. True in `*changed` when any did. */
 tide_err group_align(struct group *group, bool *changed);
 
@@ -160,7 +206,10 @@ tide_err group_align(struct group *group, bool *changed);
  */
 tide_err group_trim(struct group *group, uint64_t retention_ms, uint64_t *below);
 
-/** Drop up to `max` tombstones (and expired conflict entries) that the rule allows to drop, resuming a walk over the tables. */
+/**
+ * A whole walk in one group: look (collect.h) and drop what the rule allows, until about `max` are gone. For who has one thread and small
+ * tables: it reads all that is stored.
+ */
 tide_err group_collect(struct group *group, uint32_t max, uint32_t *collected);
 
 #endif

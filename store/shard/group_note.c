@@ -61,35 +61,50 @@ group__note(struct group *group, const struct note *note)
 	return rc;
 }
 
-/* A note that takes a table's items with it. Nothing is cleared that the journal does not say. */
-static tide_err
-note_clearing(struct group *group, const struct note *note)
+tide_err
+group__clear(struct group *group, uint64_t table)
 {
 	uint64_t *cleared = realloc(group->cleared, (group->n_cleared + 1) * sizeof *cleared);
-	tide_err rc;
 
 	if (cleared == NULL)
 		return TIDE_NOMEM;
 	group->cleared = cleared;
-	if ((rc = group__note(group, note)) != TIDE_OK)
-		return rc;
-	cleared[group->n_cleared++] = note->table;
+	cleared[group->n_cleared++] = table;
 	/* What the group wrote before goes with the rest. */
 	for (size_t i = 0; i < group->n_buckets; i++)
 		for (struct pending *p = group->buckets[i]; p != NULL; p = p->next)
-			if (p->table == note->table)
+			if (p->table == table)
 				p->exists = p->dirty = false;
 	return TIDE_OK;
+}
+
+/* A note that takes a table's items with it. Nothing is cleared that the journal does not say. */
+static tide_err
+note_clearing(struct group *group, const struct note *note)
+{
+	tide_err rc;
+
+	if ((rc = group__note(group, note)) != TIDE_OK)
+		return rc;
+	if ((rc = group__clear(group, note->table)) != TIDE_OK)
+		group->shard->sealed = true; /* the journal must not say what is not done */
+	return rc;
 }
 
 tide_err
 group_table_state(struct group *group, uint64_t table, enum replica_state state)
 {
 	struct note note = {.kind = NOTE_STATE, .table = table, .state = state};
+	struct note copy = {.kind = NOTE_STATE, .table = staged_id(table), .state = REPLICA_ABSENT};
+	const struct table_fold *staged = fold_table(&group->shard->work, copy.table);
+	tide_err rc = TIDE_OK;
 
-	if (state == REPLICA_ABSENT || state == REPLICA_CREATING)
-		return note_clearing(group, &note);
-	return group__note(group, &note);
+	if (state != REPLICA_ABSENT && state != REPLICA_CREATING)
+		return group__note(group, &note);
+	/* A snapshot that was loaded to be merged with it goes, too. */
+	if (staged != NULL && staged->state != REPLICA_ABSENT)
+		rc = note_clearing(group, &copy);
+	return rc == TIDE_OK ? note_clearing(group, &note) : rc;
 }
 
 tide_err
@@ -131,7 +146,7 @@ tide_err
 group_clock(struct group *group)
 {
 	struct shard *shard = group->shard;
-	struct note note = {.kind = NOTE_CLOCK, .clock = hlc_tick(shard->work.clock, shard_wall_ms(shard))};
+	struct note note = {.kind = NOTE_CLOCK, .clock = hlc_tick(shard->work.clock, group->now_ms)};
 
 	return group__note(group, &note);
 }
@@ -140,6 +155,9 @@ tide_err
 group_load_restart(struct group *group, uint64_t table)
 {
 	struct note note = {.kind = NOTE_LOAD, .table = table, .step = LOAD_RESTART};
+	const struct table_fold *replica = fold_table(&group->shard->work, table);
 
+	if (replica != NULL && replica->rejoin == REJOIN_LOADING)
+		note.table = staged_id(table);
 	return note_clearing(group, &note);
 }

@@ -1,4 +1,4 @@
-/* The group's inside: shared by group.c, group_write.c, apply.c, load.c, collect.c and commit.c. */
+/* The group's inside: shared by group.c, apply.c, load.c, rejoin.c, told.c and commit.c. */
 #ifndef TIDE_STORE_SHARD_GROUP_PRIV_H
 #define TIDE_STORE_SHARD_GROUP_PRIV_H
 
@@ -31,6 +31,8 @@ struct group {
 	size_t n_buckets, n_pending;
 	struct unit_build *first, *last;
 	uint64_t next_seq;
+	uint64_t now_ms; /* as it was opened; guarded: shard_now_ms */
+	struct clock_view clock;
 	uint64_t bytes;
 	uint64_t read_bytes; /* what reads brought into the arena */
 	uint64_t applied; /* remote records */
@@ -83,6 +85,9 @@ struct unit_build *group__unit(
 
 /** Journal a note in the group's last unit if that is LOCAL or of notes (see above), else in a new one, and fold it. */
 tide_err group__note(struct group *group, const struct note *note);
+
+/** The table's items go once the group is on disk, as a note of it says. TIDE_NOMEM. */
+tide_err group__clear(struct group *group, uint64_t table);
 
 /** Room for one more record; NULL: no memory. */
 struct record *group__record(struct group *group, struct unit_build *unit);

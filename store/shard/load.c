@@ -1,14 +1,27 @@
 /*
- * A new replica: pieces of a snapshot come in, cursor and items in one unit each; when the last is in, the table stands at the
+ * A new replica, or the copy beside one that rejoins: pieces of a snapshot come in, cursor and items in one unit each; when the last is in, the table stands at the
  * snapshot's cut and follows its peers until it is level with the region's other tables.
  */
 #include "store/shard/group_priv.h"
 
+/* A snapshot's position names the journal that it was made in: what a dead one still gives nobody counts on (close.c). */
+static bool
+source_dead(const struct fold *fold, const struct load_piece *piece)
+{
+	struct jid latest = JID_NONE;
+
+	for (size_t i = 0; i < piece->position.n; i++)
+		if (jid_region(piece->position.entries[i].origin) == piece->source)
+			latest = piece->position.entries[i].origin;
+	return !jid_same(latest, JID_NONE) && fold_dead(fold, latest);
+}
+
 static tide_err
-check_piece(const struct group *group, const struct load_piece *piece, struct tide_error *error)
+check_piece(
+    const struct group *group, const struct load_piece *piece, uint64_t into, struct tide_error *error)
 {
 	const struct shard *shard = group->shard;
-	const struct table_fold *table = fold_table(&shard->work, piece->table);
+	const struct table_fold *table = fold_table(&shard->work, into);
 	const struct boot *boot;
 
 	if (table == NULL || table->state != REPLICA_CREATING)
@@ -19,8 +32,10 @@ check_piece(const struct group *group, const struct load_piece *piece, struct ti
 				  !bytes_equal(buf_bytes(&boot->cursor), piece->after)
 			    : piece->after.n > 0)
 		return tide_fail(error, TIDE_GAP, "a piece of another snapshot, or not the next");
+	if (source_dead(&shard->work, piece))
+		return tide_fail(error, TIDE_GAP, "the snapshot is of a journal that is dead");
 	/* The clock guard holds for snapshots too. */
-	if (piece->clock.v > hlc_of_ms(shard_wall_ms(group->shard) + shard->options.skew_ms_max).v)
+	if (piece->clock.v > hlc_of_ms(group->now_ms + shard->options.skew_ms_max).v)
 		return tide_fail(error, TIDE_HELD, "the source's clock is too far ahead");
 	if (vector_get(&piece->vector, shard->work.id).seq > shard->work.last_seq)
 		return tide_fail(error, TIDE_FORKED,
@@ -33,19 +48,19 @@ check_piece(const struct group *group, const struct load_piece *piece, struct ti
 }
 
 static tide_err
-load_items(struct group *group, struct unit_build *build, const struct unit *in)
+load_items(struct group *group, struct unit_build *build, uint64_t into, const struct unit *in)
 {
 	for (uint32_t i = 0; i < in->n_records; i++) {
 		struct pending *pending;
 		struct record *record;
-		tide_err rc = group__pending(group, in->records[i].table, in->records[i].key, &pending);
+		tide_err rc = group__pending(group, into, in->records[i].key, &pending);
 
 		if (rc != TIDE_OK)
 			return rc;
 		if ((record = group__record(group, build)) == NULL)
 			return TIDE_NOMEM;
 		record->version = in->records[i].version;
-		record->table = in->records[i].table;
+		record->table = into;
 		record->key = pending->key;
 		record->tombstone = in->records[i].tombstone;
 		if (in->records[i].image.n > 0 &&
@@ -60,11 +75,21 @@ load_items(struct group *group, struct unit_build *build, const struct unit *in)
 	return TIDE_OK;
 }
 
+/* A replica that rejoins has the snapshot beside it; a new one is loaded itself. */
+static uint64_t
+table_that_loads(const struct group *group, uint64_t id)
+{
+	const struct table_fold *table = fold_table(&group->shard->work, id);
+
+	return table != NULL && table->rejoin == REJOIN_LOADING ? staged_id(id) : id;
+}
+
 tide_err
 group_load(struct group *group, const struct load_piece *piece, struct tide_error *error)
 {
+	uint64_t into = table_that_loads(group, piece->table);
 	struct note note = {.kind = NOTE_LOAD,
-	    .table = piece->table,
+	    .table = into,
 	    .region = piece->source,
 	    .number = piece->snapshot,
 	    .step = piece->done ? LOAD_DONE : LOAD_PIECE,
@@ -77,7 +102,7 @@ group_load(struct group *group, const struct load_piece *piece, struct tide_erro
 	struct unit in;
 	tide_err rc;
 
-	if ((rc = check_piece(group, piece, error)) != TIDE_OK ||
+	if ((rc = check_piece(group, piece, into, error)) != TIDE_OK ||
 	    (rc = unit_decode(&group->arena, piece->wire_unit, &in, error)) != TIDE_OK)
 		return rc;
 	if (in.kind != UNIT_SNAPSHOT)
@@ -87,7 +112,7 @@ group_load(struct group *group, const struct load_piece *piece, struct tide_erro
 			return tide_fail(error, TIDE_CORRUPT, "a snapshot holds items of another table");
 	if ((build = group__unit(group, UNIT_SNAPSHOT, JID_NONE, NULL)) == NULL)
 		return tide_fail(error, TIDE_NOMEM, NULL);
-	rc = load_items(group, build, &in);
+	rc = load_items(group, build, into, &in);
 	note.count = in.n_records;
 	if (rc == TIDE_OK) {
 		note_encode(&note, &build->note);
@@ -103,21 +128,24 @@ group_load(struct group *group, const struct load_piece *piece, struct tide_erro
 	return TIDE_OK;
 }
 
-/* Level: of every other journal the table has come as far as the region's readable tables, and no further. */
+/*
+ * Level: of every other journal the table has come as far as the region's readable tables, and no further. Of a closed one both
+ * have all that there is, whatever their marks say.
+ */
 static bool
 level(const struct fold *fold, const struct table_fold *table)
 {
 	for (size_t i = 0; i < table->position.n; i++) {
 		const struct vector_entry *at = &table->position.entries[i];
 
-		if (!jid_same(at->origin, fold->id) &&
+		if (!jid_same(at->origin, fold->id) && !fold_closed(fold, at->origin) &&
 		    vector_get(&fold->position, at->origin).seq != at->mark.seq)
 			return false;
 	}
 	for (size_t i = 0; i < fold->position.n; i++) {
 		const struct vector_entry *at = &fold->position.entries[i];
 
-		if (!jid_same(at->origin, fold->id) &&
+		if (!jid_same(at->origin, fold->id) && !fold_closed(fold, at->origin) &&
 		    vector_get(&table->position, at->origin).seq != at->mark.seq)
 			return false;
 	}
@@ -134,7 +162,7 @@ group_align(struct group *group, bool *changed)
 	for (size_t i = 0; i < work->n_tables; i++) {
 		struct table_fold *table = work->tables[i];
 
-		if (table->state != REPLICA_CATCHUP || !level(work, table))
+		if (table->state != REPLICA_CATCHUP || is_staged(table->id) || !level(work, table))
 			continue;
 		if ((rc = group_table_state(group, table->id, REPLICA_ACTIVE)) != TIDE_OK)
 			return rc;

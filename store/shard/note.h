@@ -15,23 +15,40 @@ enum note_kind {
 	NOTE_LOAD = 5, /* a bootstrap moved its cursor, ended, or starts over */
 	NOTE_COLLECT = 6, /* a tombstone, or an expired conflict entry, left the store */
 	NOTE_FLOOR = 7, /* the journal no longer answers for a table's records of an origin up to here */
+	NOTE_CLOSED =
+	    8, /* no region can have more of that journal, or of an earlier one of its region, than we */
+	NOTE_FORKED =
+	    9, /* this journal has another history elsewhere, or was declared lost: no more writes */
+	NOTE_REJOIN = 10, /* a replica that fell behind moves on in its rejoin: rejoin.c */
+	NOTE_DROP =
+	    11, /* an item left the store that the merged snapshot's source had seen, and had no more */
 };
 
 enum load_step { LOAD_PIECE, LOAD_DONE, LOAD_RESTART };
+
+enum rejoin_step {
+	REJOIN_NEED = 16, /* the journal that the replica needs is kept nowhere any more */
+	REJOIN_LOAD, /* a snapshot is to be loaded beside it */
+	REJOIN_MERGE, /* all of it is here: the replica is taken out of service and merged with it */
+	REJOIN_PIECE, /* merged up to the cursor */
+	REJOIN_END, /* all of it is merged: the snapshot's copy goes */
+};
 
 struct note {
 	enum note_kind kind;
 	uint64_t table; /* STATE, SHARED, LOAD, COLLECT */
 	enum replica_state state; /* STATE */
-	bool flag; /* SHARED: shared; MEMBER: lost; COLLECT: it was a live entry */
-	uint8_t region; /* MEMBER; LOAD: the source */
+	bool flag; /* SHARED: shared; MEMBER, FORKED: lost; COLLECT, DROP: it was live */
+	uint8_t region; /* MEMBER; LOAD: the source; FORKED: who knew */
 	uint16_t incarnation; /* MEMBER */
-	uint64_t number; /* MEMBER: nonce; LOAD: snapshot; COLLECT: bytes that go; FLOOR: sequence */
+	uint64_t
+	    number; /* MEMBER: nonce; LOAD: snapshot; COLLECT, DROP: bytes that go; FLOOR: sequence; FORKED: of the record */
 	struct hlc clock; /* CLOCK; COLLECT: the version's; FLOOR: the mark's */
-	struct jid origin; /* COLLECT: the version's; FLOOR */
-	enum load_step step; /* LOAD */
-	struct bytes key; /* LOAD: cursor; COLLECT: key */
-	uint64_t count, expected; /* LOAD: items in this piece; items in all */
+	struct jid origin; /* COLLECT: the version's; FLOOR; CLOSED */
+	unsigned step; /* LOAD: load_step; REJOIN: rejoin_step */
+	struct bytes key; /* LOAD, REJOIN: cursor; COLLECT, DROP: key */
+	uint64_t count, expected; /* LOAD, REJOIN: items in this piece; items in all */
+	fingerprint_t fingerprint; /* DROP: what goes */
 	struct vector vector, position; /* LOAD */
 };
 

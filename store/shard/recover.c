@@ -80,12 +80,17 @@ replay_notes(struct replay *replay, struct arena *arena, struct bytes field)
 		bool clears = (note.kind == NOTE_STATE &&
 				  (note.state == REPLICA_ABSENT || note.state == REPLICA_CREATING)) ||
 			      (note.kind == NOTE_LOAD && note.step == LOAD_RESTART);
+		uint64_t table = note.table;
 
+		if (note.kind == NOTE_REJOIN && note.step == REJOIN_END) {
+			clears = true;
+			table = staged_id(table);
+		}
 		if (clears) {
 			if ((rc = flush(replay)) != TIDE_OK ||
-			    (rc = shard__clear_table(replay->kv, note.table)) != TIDE_OK)
+			    (rc = shard__clear_table(replay->kv, table)) != TIDE_OK)
 				return rc;
-		} else if (note.kind == NOTE_COLLECT) {
+		} else if (note.kind == NOTE_COLLECT || note.kind == NOTE_DROP) {
 			buf_clear(&replay->key);
 			space_key(note.table, note.key, &replay->key);
 			if ((rc = buf_check(&replay->key)) != TIDE_OK)

@@ -32,6 +32,24 @@ enum replica_state {
 	REPLICA_CATCHUP, /* loaded, not yet at the same cut as the region's other tables; unreadable */
 	REPLICA_ACTIVE,
 	REPLICA_LEAVING, /* refuses writes, readable by peers, until the staying replicas hold all it holds */
+	REPLICA_MERGING, /* fell behind, and is being merged with a snapshot that is all here; unreadable */
+};
+
+/*
+ * A replica that fell behind what its peers' journals keep, on its way back (rejoin.c):
+ *
+ *     NONE -> NEEDED -> LOADING -> LOADED -> MERGING -> FOLLOWING -> NONE
+ *
+ * It is ACTIVE up to LOADED (readable, writable, behind), MERGING while it is merged, in CATCHUP while FOLLOWING. A built-in table is ACTIVE
+ * again when it is merged: NONE.
+ */
+enum table_rejoin {
+	REJOIN_NONE,
+	REJOIN_NEEDED, /* the operator has to start it */
+	REJOIN_LOADING, /* a peer's snapshot is loaded beside the replica */
+	REJOIN_LOADED, /* all of it is here; waits for the region's other tables that load */
+	REJOIN_MERGING,
+	REJOIN_FOLLOWING, /* merged; not yet at the cut of the region's other tables */
 };
 
 struct shard_options {
@@ -45,6 +63,7 @@ struct shard_options {
 	uint64_t skew_ms_max; /* the clock guard's bound (max_clock_skew); 0: 500 ms */
 	uint64_t conflict_retention_ms; /* how long an entry of the conflict log is kept; 0: 30 days */
 	uint64_t (*wall_ms)(void *arg); /* NULL: the system's real-time clock */
+	uint64_t (*mono_ms)(void *arg); /* NULL: the system's, or none where wall_ms is given; the same argument */
 	void *wall_arg;
 	uint64_t (*random)(void *arg); /* the nonce of a new identity; NULL: the system's random numbers */
 	void *random_arg;
@@ -74,6 +93,22 @@ struct kv *shard_kv(struct shard *shard);
 uint64_t shard_last_seq(struct shard *shard); /* committed and visible */
 uint64_t shard_wall_ms(struct shard *shard);
 
+/* What is wrong with this region's own clock: wall.c. Writes are refused while anything is. */
+enum clock_trouble { CLOCK_FINE, CLOCK_JUMPED, CLOCK_AHEAD, CLOCK_BEHIND };
+struct clock_view {
+	enum clock_trouble trouble;
+	uint64_t off_ms;
+};
+
+/** "CLOCK-JUMPED"; "CLOCK-RIGHT" where all is well. */
+const char *clock_trouble_name(enum clock_trouble trouble);
+
+/** Milliseconds since the epoch, by the real-time clock or, where that is not to be trusted, by the monotonic one. `view` may be NULL. Any thread. */
+uint64_t shard_now_ms(struct shard *shard, struct clock_view *view);
+
+/** A peer's hello told its clock, and by how much ours is ahead of its at least. Any thread. */
+void shard_clock_heard(struct shard *shard, uint8_t region, uint64_t wall_ms, uint64_t we_ahead_ms);
+
 /**
  * A folder that has written nothing of its own starts again under a later incarnation (a peer knows this region's former life):
  * whatever it took from peers so far is forgotten and fetched again.
@@ -81,6 +116,18 @@ uint64_t shard_wall_ms(struct shard *shard);
  * Thread     the committer's, from within an operation's run.
  */
 tide_err shard_take_incarnation(struct shard *shard, uint16_t incarnation, struct tide_error *error);
+
+/**
+ * A peer holds this as our journal's record of that table: is it?
+ * Errors     TIDE_FORKED: it is not, so the journal has another history there. TIDE_CORRUPT, TIDE_IO, TIDE_NOMEM. Any thread.
+ */
+tide_err shard_own_record(struct shard *shard, uint64_t table, struct mark mark, struct tide_error *error);
+
+/**
+ * The other regions of the cluster, by configuration: they are waited for even before they have been heard of. Before the committer
+ * starts; copied.
+ */
+void shard_set_peers(struct shard *shard, const uint8_t *regions, unsigned n);
 
 /* What the conflict log needs to name a table's items to a person. Strings are borrowed until the next call. */
 struct shard_naming {
@@ -163,7 +210,8 @@ struct table_view {
 	struct vector vector; /* per origin: last (sequence, clock) applied of this table */
 	struct vector
 	    position; /* per origin: everything of it up to here that concerns this table is applied */
-	struct boot_view boot;
+	enum table_rejoin rejoin;
+	struct boot_view boot; /* of a replica in CREATING, or of the snapshot that a rejoin loads or merges */
 };
 
 struct member_view {
@@ -172,6 +220,21 @@ struct member_view {
 	uint64_t nonce;
 	bool counted; /* that region knows our incarnation and nonce (volatile) */
 	bool lost; /* the operator declared it lost: not waited for */
+	uint64_t ahead_ms; /* its clock is ahead of ours by at least this much */
+	uint16_t closed; /* its journals up to this incarnation are dead, and nobody has more of them than we */
+};
+
+/* Why this journal must not be written any more. */
+enum fork_reason {
+	FORK_NONE,
+	FORK_COPY, /* a peer knows another history of it, or more: the folder was restored from an old copy */
+	FORK_LOST, /* this region was declared lost */
+};
+
+struct fork {
+	enum fork_reason reason;
+	uint8_t peer; /* the region that knew */
+	uint64_t seq; /* FORK_COPY: the record of ours that it knew */
 };
 
 /* A consistent copy of the fold. Vectors are in the arena: never vector_fini them. */
@@ -186,6 +249,8 @@ struct shard_view {
 	size_t n_tables;
 	struct member_view *members;
 	size_t n_members;
+	uint16_t own_closed; /* of our own former journals */
+	struct fork fork; /* reason FORK_NONE: all is well */
 	uint64_t conflicts; /* logged by this journal since its start */
 	uint64_t applied; /* remote records applied since open */
 };

@@ -159,6 +159,14 @@ append_unit(struct ship *ship, const struct vector *seen, struct record *records
 	return TIDE_OK;
 }
 
+/* A replica that goes, or that is brought forward by what was no record. */
+static bool
+breaks_off(const struct note *note)
+{
+	return (note->kind == NOTE_STATE && !relays(note->state)) ||
+	       (note->kind == NOTE_REJOIN && (note->step == REJOIN_MERGE || note->step == REJOIN_END));
+}
+
 /* A relay whose replica went passes over that table's records from here on, even if a new one has come since. */
 static tide_err
 check_notes(struct ship *ship, const struct unit *unit)
@@ -170,7 +178,7 @@ check_notes(struct ship *ship, const struct unit *unit)
 	if (ship->own || unit->note.at == NULL || unit_last_seq(unit) <= ship->opened)
 		return TIDE_OK;
 	while ((rc = note_next(&walk, &ship->arena, &note)) == TIDE_OK)
-		for (uint32_t i = 0; note.kind == NOTE_STATE && !relays(note.state) && i < ship->n; i++)
+		for (uint32_t i = 0; breaks_off(&note) && i < ship->n; i++)
 			if (ship->ids[i] == note.table)
 				return TIDE_GAP;
 	return rc == TIDE_NOTFOUND ? TIDE_OK : rc;
@@ -236,6 +244,22 @@ copy_told(const struct fold *live, struct arena *arena, struct ship_batch *batch
 	return TIDE_OK;
 }
 
+static tide_err
+copy_dead(const struct fold *live, struct arena *arena, struct ship_batch *batch)
+{
+	uint16_t through;
+
+	for (unsigned r = 1; r <= REGION_NUMBER_MAX; r++)
+		batch->n_dead += fold_dead_through(live, (uint8_t)r) != 0;
+	if ((batch->dead = arena_alloc(arena, (batch->n_dead + 1) * sizeof *batch->dead)) == NULL)
+		return TIDE_NOMEM;
+	batch->n_dead = 0;
+	for (unsigned r = 1; r <= REGION_NUMBER_MAX; r++)
+		if ((through = fold_dead_through(live, (uint8_t)r)) != 0)
+			batch->dead[batch->n_dead++] = (struct told_dead){(uint8_t)r, through};
+	return TIDE_OK;
+}
+
 /* The reader is at the end of what is on disk: how far is that complete, and what may be promised? */
 static tide_err
 at_end(struct ship *ship, struct arena *arena, struct ship_batch *batch)
@@ -254,7 +278,8 @@ at_end(struct ship *ship, struct arena *arena, struct ship_batch *batch)
 			ship->upto.clock = hlc_max(ship->upto.clock, own.clock);
 			batch->tells = true;
 			batch->promise = live->own_clock;
-			rc = copy_told(live, arena, batch);
+			if ((rc = copy_told(live, arena, batch)) == TIDE_OK)
+				rc = copy_dead(live, arena, batch);
 		} else {
 			struct mark mark = vector_get(&live->position, ship->origin);
 

@@ -37,6 +37,8 @@ copy_boot(struct arena *arena, const struct boot *from, struct boot_view *to)
 static tide_err
 copy_table(struct arena *arena, const struct fold *fold, const struct table_fold *from, struct table_view *to)
 {
+	bool own = from->state == REPLICA_CATCHUP || from->state == REPLICA_MERGING;
+	const struct table_fold *staged;
 	tide_err rc;
 
 	*to = (struct table_view){.id = from->id,
@@ -44,16 +46,22 @@ copy_table(struct arena *arena, const struct fold *fold, const struct table_fold
 	    .shared = from->shared,
 	    .items = from->items,
 	    .bytes = from->bytes,
-	    .fingerprint = from->fingerprint};
+	    .fingerprint = from->fingerprint,
+	    .rejoin = from->rejoin};
 	if ((rc = copy_vector(arena, &from->vector, &to->vector)) != TIDE_OK ||
-	    (rc = copy_vector(arena, from->state == REPLICA_CATCHUP ? &from->position : &fold->position,
-		 &to->position)) != TIDE_OK)
+	    (rc = copy_vector(arena, own ? &from->position : &fold->position, &to->position)) != TIDE_OK)
 		return rc;
-	return copy_boot(arena, &from->boot, &to->boot);
+	if (from->rejoin != REJOIN_LOADING && from->rejoin != REJOIN_LOADED)
+		return copy_boot(arena, &from->boot, &to->boot);
+	if ((staged = fold_table(fold, staged_id(from->id))) == NULL)
+		return TIDE_OK;
+	if (from->rejoin == REJOIN_LOADED)
+		to->boot.items_loaded = to->boot.items_expected = staged->items;
+	return from->rejoin == REJOIN_LOADED ? TIDE_OK : copy_boot(arena, &staged->boot, &to->boot);
 }
 
 static tide_err
-copy_members(struct arena *arena, const struct shard *shard, struct shard_view *out)
+copy_members(struct arena *arena, struct shard *shard, struct shard_view *out)
 {
 	const struct fold *live = &shard->live;
 
@@ -63,8 +71,13 @@ copy_members(struct arena *arena, const struct shard *shard, struct shard_view *
 	for (; out->n_members < live->n_members; out->n_members++) {
 		const struct member_fold *from = &live->members[out->n_members];
 
-		out->members[out->n_members] = (struct member_view){
-		    from->region, from->incarnation, from->nonce, shard->counted[from->region], from->lost};
+		out->members[out->n_members] = (struct member_view){.region = from->region,
+		    .incarnation = from->incarnation,
+		    .nonce = from->nonce,
+		    .counted = shard->counted[from->region],
+		    .lost = from->lost,
+		    .ahead_ms = wall__ahead(shard, from->region),
+		    .closed = live->closed[from->region]};
 	}
 	return TIDE_OK;
 }
@@ -80,6 +93,8 @@ copy_fold(struct shard *shard, struct arena *arena, struct shard_view *out)
 	    .last_seq = live->last_seq,
 	    .clock = live->clock,
 	    .own_clock = live->own_clock,
+	    .own_closed = live->closed[jid_region(live->id)],
+	    .fork = live->fork,
 	    .conflicts = live->conflicts,
 	    .applied = shard->applied};
 	out->tables = arena_alloc(arena, (live->n_tables + 1) * sizeof *out->tables);
@@ -87,7 +102,8 @@ copy_fold(struct shard *shard, struct arena *arena, struct shard_view *out)
 		return TIDE_NOMEM;
 	if ((rc = copy_vector(arena, &live->position, &out->position)) != TIDE_OK)
 		return rc;
-	for (; out->n_tables < live->n_tables; out->n_tables++)
+	/* The copies of snapshots that are being loaded have the greatest ids. */
+	for (; out->n_tables < live->n_tables && !is_staged(live->tables[out->n_tables]->id); out->n_tables++)
 		if ((rc = copy_table(
 			 arena, live, live->tables[out->n_tables], &out->tables[out->n_tables])) != TIDE_OK)
 			return rc;

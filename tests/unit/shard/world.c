@@ -250,7 +250,7 @@ asked(const struct shard_view *view, struct jid origin, struct ship_table *table
 		const struct table_view *table = &view->tables[i];
 		uint64_t at = vector_get(&table->position, origin).seq;
 
-		if (!table->shared || table->state < REPLICA_CATCHUP)
+		if (!table->shared || table->state < REPLICA_CATCHUP || table->state > REPLICA_LEAVING)
 			continue;
 		ids[n] = table->id;
 		tables[n++] = (struct ship_table){table->id, vector_get(&table->vector, origin).seq};
@@ -258,6 +258,14 @@ asked(const struct shard_view *view, struct jid origin, struct ship_table *table
 			*from = at;
 	}
 	return n;
+}
+
+static tide_err
+told(struct group *group, struct jid origin, const struct ship_batch *batch)
+{
+	tide_err rc = group_told(group, origin, batch->promise, batch->told, batch->n_told);
+
+	return rc == TIDE_OK ? group_told_dead(group, batch->dead, batch->n_dead) : rc;
 }
 
 static tide_err
@@ -275,7 +283,7 @@ apply_batch(struct world *world, unsigned to, unsigned from, struct jid origin, 
 		    (uint8_t)from, &stop, &error);
 	if (rc == TIDE_OK && (rc = group_progress(group, origin, ids, n, batch->upto)) == TIDE_OK &&
 	    batch->tells)
-		rc = group_told(group, origin, batch->promise, batch->told, batch->n_told);
+		rc = told(group, origin, batch);
 	if (rc == TIDE_OK)
 		rc = group_align(group, &changed);
 	if (rc == TIDE_CORRUPT || rc == TIDE_FORKED)
