@@ -86,7 +86,15 @@ backlog_forget(struct backlog *backlog, uint64_t seq)
 {
 	uint32_t first;
 
-	if (backlog->n_marks == 0 || (first = find(backlog, seq)) == 0)
+	if (backlog->n_marks == 0)
+		return;
+	if (seq >= backlog->last_seq) { /* nobody lacks anything */
+		backlog->marks[0] = (struct backlog_mark){backlog->last_seq, backlog->n};
+		backlog->n_marks = 1;
+		backlog->stride = 1;
+		return;
+	}
+	if ((first = find(backlog, seq)) == 0)
 		return;
 	memmove(backlog->marks, &backlog->marks[first], (backlog->n_marks - first) * sizeof *backlog->marks);
 	backlog->n_marks -= first;

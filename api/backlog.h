@@ -3,7 +3,7 @@
  *
  * Sequence numbers are shared by all tables, so they do not say it themselves. Marks (sequence, count) are set now and then,
  * further apart the longer the backlog: at most BACKLOG_MARKS of them, and an answer is too great by less than a 32nd of the
- * greatest backlog that has to be told, never too small. A peer that has everything gets exactly 0. Pure; one thread at a time.
+ * greatest backlog since nobody lacked anything, never too small. A peer that has everything gets exactly 0. Pure; one thread at a time.
  */
 #ifndef TIDE_API_BACKLOG_H
 #define TIDE_API_BACKLOG_H

@@ -477,6 +477,73 @@ a_connection_forgets_one_request_before_the_next(void **state)
 	assert_int_equal(f->host.errors_client, 2);
 }
 
+static void
+handle_metrics(struct request *request)
+{
+	buf_append_string(&request->reply, "x 1\n");
+	request_ok(request);
+}
+
+static void
+metrics_go_to_their_handler(void **state)
+{
+	static const struct operation metrics = {"GET /metrics", handle_metrics};
+	struct fixture *f = *state;
+
+	ask(f, "GET /metrics HTTP/1.1\r\n\r\n");
+	assert_non_null(strstr(reply(f), "404 Not Found"));
+	f->host.metrics = &metrics;
+	ask(f, "GET /metrics HTTP/1.1\r\n\r\n");
+	assert_non_null(strstr(reply(f), "200 OK"));
+	assert_non_null(strstr(reply(f), "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
+	assert_non_null(strstr(reply(f), "\r\n\r\nx 1\n"));
+	ask(f, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+	assert_non_null(strstr(reply(f), "healthy: h"));
+	ask(f, HEAD("Echo") "Content-Length: 12\r\n\r\n{\"text\":\"x\"}");
+	assert_non_null(strstr(reply(f), "Content-Type: application/x-amz-json-1.0\r\n"));
+}
+
+static const struct tally_sum *
+tallied(const struct tally_sum *sums, uint32_t n, const char *operation)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (strcmp(sums[i].operation->name, operation) == 0)
+			return &sums[i];
+	return NULL;
+}
+
+static void
+requests_are_tallied_by_operation_and_outcome(void **state)
+{
+	struct fixture *f = *state;
+	struct tally_sum *sums = calloc(TALLY_SLOTS, sizeof *sums);
+	const struct tally_sum *echo, *fail, *unknown;
+	uint32_t n = 0;
+
+	assert_non_null(sums);
+	for (int i = 0; i < 3; i++)
+		ask(f, HEAD("Echo") "Content-Length: 2\r\n\r\n{}");
+	ask(f, HEAD("Echo") "Content-Length: 2\r\n\r\n{]");
+	ask(f, HEAD("Fail") "Content-Length: 2\r\n\r\n{}");
+	ask(f, HEAD("Strange") "Content-Length: 2\r\n\r\n{}");
+	ask(f, "GET / HTTP/1.1\r\n\r\n"); /* no operation */
+	tally_sum(&f->host.tally, sums, &n);
+	tally_sum(&f->host.tally, sums, &n); /* as of two threads */
+	assert_int_equal(n, 3);
+	echo = tallied(sums, n, "Echo");
+	fail = tallied(sums, n, "Fail");
+	unknown = tallied(sums, n, "Unknown");
+	assert_true(echo != NULL && fail != NULL && unknown != NULL);
+	assert_int_equal(echo->codes[TIDE_OK], 6);
+	assert_int_equal(echo->codes[TIDE_SERIALIZATION], 2);
+	assert_int_equal(echo->n, 8);
+	assert_int_equal(fail->codes[TIDE_CONDITION_FAILED], 2);
+	assert_int_equal(unknown->codes[TIDE_UNKNOWN_OPERATION], 2);
+	assert_int_equal(f->host.requests, 7);
+	assert_true(f->host.received > 0 && f->host.sent > 0);
+	free(sums);
+}
+
 int
 main(void)
 {
@@ -494,6 +561,8 @@ main(void)
 	    TEST(a_tree_over_the_servers_memory_is_turned_away),
 	    TEST(the_last_reply_of_a_draining_server_says_so),
 	    TEST(a_connection_forgets_one_request_before_the_next),
+	    TEST(metrics_go_to_their_handler),
+	    TEST(requests_are_tallied_by_operation_and_outcome),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
