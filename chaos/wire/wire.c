@@ -11,6 +11,8 @@
  *     set A B [delay=MS] [jitter=MS] [loss=%] [duplicate=%] [reorder=%] [corrupt=%] [rate=KBIT] [mtu=BYTES]
  *     cut A B
  *     heal A B        takes back the cut; what was set stays
+ *     forget A B      TCP connections that are open now never pass again, and neither end is told: half-open; new ones pass
+ *     seed=N          chance begins anew from N
  *
  * What is set replaces what was set before; what is not named is 0 (off).
  */
@@ -35,6 +37,7 @@
 #define PORTS_MAX 16
 #define FRAME_MAX 65536
 #define WAITING_MAX 400000 /* frames on their way; more are lost, as on a real line */
+#define FLOWS_MAX 4096
 #define BURST 64 /* frames of one port before the others have their turn */
 
 struct rule {
@@ -43,6 +46,14 @@ struct rule {
 	uint32_t mtu;
 	uint64_t free_us; /* with a rate: when the line can take the next frame */
 	uint64_t last_us; /* when the last frame comes out: jitter does not reorder, `reorder` does */
+	uint64_t forgotten; /* connections opened before this moment pass no more; 0: all pass */
+};
+
+/* A TCP connection in one direction, by its first packet (SYN); a slot that is taken goes to the newer one. */
+struct flow {
+	uint32_t from, to;
+	uint16_t from_port, to_port;
+	uint64_t opened;
 };
 
 struct port {
@@ -64,7 +75,8 @@ static unsigned n_ports;
 static struct rule rules[PORTS_MAX][PORTS_MAX]; /* from, to */
 static struct frame **heap;
 static size_t n_heap;
-static uint64_t numbers, state = 0x9e3779b97f4a7c15ULL;
+static struct flow flows[FLOWS_MAX];
+static uint64_t numbers, moments, state = 0x9e3779b97f4a7c15ULL;
 
 static uint64_t
 now_us(void)
@@ -143,13 +155,46 @@ wait_for(struct rule *rule, uint8_t to, const uint8_t *bytes, uint32_t n, uint64
 	push(frame);
 }
 
+/* Of an IPv4 TCP frame: when its connection was opened, counted in SYNs and `forget`s; other frames are always new. */
+static uint64_t
+opened(const uint8_t *bytes, uint32_t n)
+{
+	const uint8_t *ip = bytes + ETH_HLEN, *tcp;
+	struct flow flow = {0}, *slot;
+	uint32_t head;
+
+	if (n < ETH_HLEN + 40 || bytes[12] != 8 || bytes[13] != 0 || ip[0] >> 4 != 4 || ip[9] != IPPROTO_TCP)
+		return UINT64_MAX;
+	head = (ip[0] & 15u) * 4;
+	if (head < 20 || n < ETH_HLEN + head + 20)
+		return UINT64_MAX;
+	tcp = ip + head;
+	memcpy(&flow.from, ip + 12, 4);
+	memcpy(&flow.to, ip + 16, 4);
+	memcpy(&flow.from_port, tcp, 2);
+	memcpy(&flow.to_port, tcp + 2, 2);
+	slot = &flows[((flow.from ^ flow.to * 31u) * 2654435761u ^
+			  (flow.from_port * 40503u + flow.to_port * 2246822519u)) %
+		      FLOWS_MAX];
+	if (tcp[13] & 2) { /* SYN: the connection begins here */
+		flow.opened = ++moments;
+		*slot = flow;
+		return flow.opened;
+	}
+	if (slot->from != flow.from || slot->to != flow.to || slot->from_port != flow.from_port ||
+	    slot->to_port != flow.to_port)
+		return 0;
+	return slot->opened;
+}
+
 static void
 forward(uint8_t from, uint8_t to, const uint8_t *bytes, uint32_t n, uint64_t now)
 {
 	struct rule *rule = &rules[from][to];
-	uint64_t due = now;
+	uint64_t due = now, born = opened(bytes, n);
 
-	if (rule->cut || happens(rule->loss) || (rule->mtu > 0 && n > rule->mtu + ETH_HLEN))
+	if (born < rule->forgotten || rule->cut || happens(rule->loss) ||
+	    (rule->mtu > 0 && n > rule->mtu + ETH_HLEN))
 		return;
 	if (rule->rate_kbit > 0) {
 		if (rule->free_us < now)
@@ -198,7 +243,8 @@ receive(uint8_t from)
 	for (int i = 0; i < BURST; i++) {
 		struct sockaddr_ll who;
 		socklen_t length = sizeof who;
-		ssize_t n = recvfrom(ports[from].fd, bytes, sizeof bytes, MSG_DONTWAIT, (struct sockaddr *)&who, &length);
+		ssize_t n = recvfrom(
+		    ports[from].fd, bytes, sizeof bytes, MSG_DONTWAIT, (struct sockaddr *)&who, &length);
 
 		if (n < 0)
 			return;
@@ -275,9 +321,14 @@ command(char *line)
 	struct rule rule = {0};
 	const char *wrong;
 
+	if (verb != NULL && strncmp(verb, "seed=", 5) == 0) {
+		state = strtoull(verb + 5, NULL, 10) * 0x9e3779b97f4a7c15ULL | 1;
+		return NULL;
+	}
 	if (verb == NULL || from < 0 || to < 0)
 		return "VERB A B expected";
-	if (strcmp(verb, "set") != 0 && strcmp(verb, "cut") != 0 && strcmp(verb, "heal") != 0)
+	if (strcmp(verb, "set") != 0 && strcmp(verb, "cut") != 0 && strcmp(verb, "heal") != 0 &&
+	    strcmp(verb, "forget") != 0)
 		return "no such command";
 	if ((wrong = parse(&rule, &save)) != NULL)
 		return wrong;
@@ -287,8 +338,11 @@ command(char *line)
 				continue;
 			if (strcmp(verb, "set") == 0) {
 				rule.cut = rules[f][t].cut;
+				rule.forgotten = rules[f][t].forgotten;
 				rules[f][t] = rule;
-			} else
+			} else if (verb[0] == 'f')
+				rules[f][t].forgotten = ++moments;
+			else
 				rules[f][t].cut = verb[0] == 'c';
 		}
 	return NULL;
@@ -325,14 +379,16 @@ read_commands(void)
 static int
 open_port(const char *name)
 {
-	struct sockaddr_ll at = {
-	    .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = (int)if_nametoindex(name)};
+	struct sockaddr_ll at = {.sll_family = AF_PACKET,
+	    .sll_protocol = htons(ETH_P_ALL),
+	    .sll_ifindex = (int)if_nametoindex(name)};
 	struct packet_mreq all = {.mr_ifindex = at.sll_ifindex, .mr_type = PACKET_MR_PROMISC};
 	int fd = socket(AF_PACKET, SOCK_RAW, 0), room = 16 << 20;
 
 	if (fd < 0 || at.sll_ifindex == 0 || bind(fd, (struct sockaddr *)&at, sizeof at) != 0 ||
 	    setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all) != 0) {
-		fprintf(stderr, "tidemark-wire: %s: %s\n", name, at.sll_ifindex == 0 ? "no such interface" : strerror(errno));
+		fprintf(stderr, "tidemark-wire: %s: %s\n", name,
+		    at.sll_ifindex == 0 ? "no such interface" : strerror(errno));
 		return -1;
 	}
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room);
