@@ -94,7 +94,7 @@ refresh_may_write(struct region *region, const struct shard_view *view, bool rec
 			return rc;
 		counted = true;
 	}
-	may = tables && counted;
+	may = tables && counted && view->fork.reason == FORK_NONE;
 	if (atomic_exchange(&region->membership->may_write, may) != may)
 		log_info("REGION-WRITES", "allowed=%s incarnation=%u", may ? "yes" : "no",
 		    jid_incarnation(view->id));
@@ -339,13 +339,22 @@ membership_questions(
 static uint8_t
 percent_of(const struct table_view *view)
 {
-	if (view->state == REPLICA_CATCHUP)
+	if (view->state == REPLICA_CATCHUP || view->state == REPLICA_MERGING)
 		return 99;
 	if (!view->boot.under_way || view->boot.items_expected == 0)
 		return 0;
 	if (view->boot.items_loaded >= view->boot.items_expected)
 		return 99;
 	return (uint8_t)(view->boot.items_loaded * 99 / view->boot.items_expected);
+}
+
+static bool
+is_rejoining(const struct shard_view *view, uint64_t table)
+{
+	for (size_t i = 0; i < view->n_tables; i++)
+		if (view->tables[i].id == table)
+			return view->tables[i].rejoin != REJOIN_NONE;
+	return false;
 }
 
 static enum move
@@ -360,8 +369,13 @@ decide(struct region *region, const struct table *table, const struct shard_view
 		if (wanted)
 			return MOVE_CLAIM;
 		return own != NULL && own->claimed ? MOVE_GONE : MOVE_NONE;
-	case REPLICA_CREATING:
+	case REPLICA_MERGING:
 	case REPLICA_CATCHUP:
+		/* On its way back it may hold what no other has: it leaves like any other, when it is level. */
+		if (!wanted && !table->deleted && is_rejoining(view, table->id))
+			return MOVE_NONE;
+		/* fall through */
+	case REPLICA_CREATING:
 		if (!wanted)
 			return MOVE_GONE;
 		return own->status != TABLE_CREATING || percent >= own->percent + PERCENT_STEP ? MOVE_CREATING
@@ -565,6 +579,8 @@ tide_err
 membership_open(struct region *region, struct tide_error *error)
 {
 	struct membership *m = calloc(1, sizeof *m);
+	uint8_t peers[CONFIG_PEERS_MAX];
+	unsigned n = 0;
 	pthread_condattr_t attr;
 	struct shard_view view;
 	struct arena arena;
@@ -581,6 +597,9 @@ membership_open(struct region *region, struct tide_error *error)
 	pthread_cond_init(&m->wake, &attr);
 	pthread_condattr_destroy(&attr);
 	region->membership = m;
+	for (uint32_t i = 0; i < region->config.replication.n_peers; i++)
+		peers[n++] = region->config.replication.peers[i].number;
+	shard_set_peers(region->shard, peers, n);
 	arena_init(&arena, 0);
 	if ((rc = shard_view(region->shard, &arena, &view)) != TIDE_OK)
 		tide_fail(error, rc, NULL);

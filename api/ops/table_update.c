@@ -332,7 +332,7 @@ table_update_apply(struct region *region, struct group *group, struct table *tab
 	/* A table of this very group has no state yet that shows: then the facts say that it is there. */
 	if (table->status == TABLE_DELETING || state == REPLICA_LEAVING)
 		return in_use(table, "deleted", error);
-	if (state == REPLICA_CREATING || state == REPLICA_CATCHUP)
+	if (state == REPLICA_CREATING || state == REPLICA_CATCHUP || state == REPLICA_MERGING)
 		return in_use(table, "created", error);
 	snprintf(target, sizeof target, "%.*s", (int)update->region.n, (const char *)update->region.at);
 	if (error != NULL)
