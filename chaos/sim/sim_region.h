@@ -11,7 +11,6 @@
 #define TIDE_CHAOS_SIM_REGION_H
 
 #include "api/region.h"
-#include "replicator/link.h"
 
 #define SIM_REGIONS_MAX 7
 

@@ -1,0 +1,161 @@
+/* The end of all faults: what is left to do gets done within a bounded time, then nothing travels any more. */
+#include <stdio.h>
+
+#include "api/membership.h"
+#include "chaos/sim/world.h"
+#include "store/shard/shard_priv.h"
+
+#define SETTLE_MS_MAX 90000
+#define QUIET_MS 2500
+
+static void
+heal(struct world *world)
+{
+	world->healing = true;
+	events_fire_all(world);
+	network_heal(world);
+	for (uint8_t r = 1; r <= world->plan.n_regions; r++) {
+		struct world_region *region = &world->regions[r];
+
+		region->skew_ms = region->drift_per_mille = 0;
+		region->frozen_at_ms = region->paused_until_ms = 0;
+		world_start(world, r);
+	}
+	events_fire_all(world); /* a start that did not work at first */
+	world_tell(world, "-- everything heals");
+}
+
+/* Why this region's replica of a table is not yet what the facts say; false: it is. */
+static bool
+replica_pending(struct world *world, uint8_t r, const struct table *table, char *why, size_t room)
+{
+	struct region *api = world_api(world, r);
+	const struct replica *own = table_replica(table, api->config.region);
+	enum replica_state state = shard_table_state(api->shard, table->id);
+	bool others = false;
+
+	for (uint32_t i = 0; i < table->n_replicas; i++)
+		others |= &table->replicas[i] != own && table->replicas[i].wanted;
+	if (table->deleted ? state == REPLICA_ABSENT
+	    : own == NULL  ? state == REPLICA_ABSENT || !table->global
+	    : own->wanted  ? state == REPLICA_ACTIVE || own->status == TABLE_CREATION_FAILED
+			   : state == REPLICA_ABSENT || (state == REPLICA_LEAVING && !others))
+		return false;
+	snprintf(why, room, "r%u's replica of table %llx is in state %d%s", r, (unsigned long long)table->id,
+	    state,
+	    table->deleted               ? ", and it is deleted"
+	    : own != NULL && own->wanted ? ""
+					 : ", and it is not wanted");
+	return true;
+}
+
+static bool
+replicas_pending(struct world *world, uint8_t r, char *why, size_t room)
+{
+	struct region *api = world_api(world, r);
+	const struct table **tables;
+	bool pending = false;
+	uint32_t n;
+
+	arena_reset(&world->scratch);
+	if (catalog_all(api->catalog, &world->scratch, &tables, &n) != TIDE_OK)
+		return true;
+	for (uint32_t i = 0; i < n; i++) {
+		if (!tables[i]->built_in && !pending)
+			pending = replica_pending(world, r, tables[i], why, room);
+		table_release(tables[i]);
+	}
+	return pending;
+}
+
+static bool
+same_vectors(struct world *world, uint8_t a, uint8_t b, char *why, size_t room)
+{
+	const struct fold *one = &world_api(world, a)->shard->live,
+			  *other = &world_api(world, b)->shard->live;
+
+	for (size_t i = 0; i < one->n_tables; i++) {
+		const struct table_fold *table = one->tables[i], *there = fold_table(other, table->id);
+
+		if (table->id == TABLE_REGIONAL || there == NULL || table->state != REPLICA_ACTIVE ||
+		    there->state != REPLICA_ACTIVE || vector_equal(&table->vector, &there->vector))
+			continue;
+		snprintf(why, room, "r%u and r%u have not the same of table %llx", a, b,
+		    (unsigned long long)table->id);
+		for (size_t k = 0; k < table->vector.n; k++) {
+			const struct vector_entry *entry = &table->vector.entries[k];
+			uint64_t seq = vector_get(&there->vector, entry->origin).seq;
+
+			if (seq != entry->mark.seq)
+				snprintf(why + strlen(why), room - strlen(why), ", of %08x %llu and %llu",
+				    entry->origin.v, (unsigned long long)entry->mark.seq,
+				    (unsigned long long)seq);
+		}
+		return false;
+	}
+	return true;
+}
+
+static bool
+converged(struct world *world, char *why, size_t room)
+{
+	for (uint8_t r = 1; r <= world->plan.n_regions; r++) {
+		if (world_api(world, r) == NULL || !sim_region_replicator_runs(world->regions[r].sim)) {
+			snprintf(why, room, "r%u does not run", r);
+			return false;
+		}
+		if (!region_may_write(world_api(world, r))) {
+			snprintf(why, room, "r%u may not write", r);
+			return false;
+		}
+		if (committer_queued(world_api(world, r)->committer) > 0 ||
+		    replicas_pending(world, r, why, room))
+			return false;
+	}
+	for (uint8_t a = 1; a <= world->plan.n_regions; a++)
+		for (uint8_t b = 1; b <= world->plan.n_regions; b++)
+			if (a != b && !same_vectors(world, a, b, why, room))
+				return false;
+	return true;
+}
+
+/* Nothing is applied or shipped when nothing is written. */
+static void
+stay_quiet(struct world *world)
+{
+	uint64_t shipped = world->counters.records_shipped, pieces = world->counters.pieces;
+	char why[256] = "";
+
+	world_work(world, QUIET_MS);
+	if (world_failed(world))
+		return;
+	if (world->counters.records_shipped != shipped || world->counters.pieces != pieces)
+		world_fail(world, "quiet", "%llu records and %llu pieces travel although nothing is written",
+		    (unsigned long long)(world->counters.records_shipped - shipped),
+		    (unsigned long long)(world->counters.pieces - pieces));
+	else if (!converged(world, why, sizeof why))
+		world_fail(world, "quiet", "it had converged, and now: %s", why);
+}
+
+void
+world_settle(struct world *world)
+{
+	uint64_t until = world->now_ms + SETTLE_MS_MAX;
+	char why[256] = "it still works";
+
+	heal(world);
+	world_work(world, 300);
+	while (!world_failed(world) && !converged(world, why, sizeof why)) {
+		if (world->now_ms > until) {
+			world_fail(world, "converge", "%s", why);
+			return;
+		}
+		world_work(world, 100);
+	}
+	if (!world_failed(world))
+		world_tell(world, "-- converged");
+	stay_quiet(world);
+	for (uint32_t i = 0; sim_checks[i] != NULL && !world_failed(world); i++)
+		if (sim_checks[i]->settled != NULL)
+			sim_checks[i]->settled(world);
+}
