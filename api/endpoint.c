@@ -148,10 +148,13 @@ dispatch(struct answer *answer)
 		apply__take(answer);
 		break;
 	case WIRE_LOAD:
-		apply__load(answer);
+		load__piece(answer);
 		break;
 	case WIRE_BOOT:
-		apply__boot(answer);
+		load__boot(answer);
+		break;
+	case WIRE_REJOIN:
+		load__rejoin(answer);
 		break;
 	case WIRE_LINKS:
 		status__links(answer);
@@ -179,7 +182,7 @@ do_job(struct answer *answer)
 {
 	switch (answer->message.type) {
 	case WIRE_HELLO:
-		state__hello(answer);
+		hello__came(answer);
 		break;
 	case WIRE_SHIP_OPEN:
 		ship__open(answer);
@@ -194,10 +197,10 @@ do_job(struct answer *answer)
 		state__ask(answer);
 		break;
 	case WIRE_MEMBER:
-		state__member(answer);
+		hello__member(answer);
 		break;
 	case WIRE_MEMBER_LOST:
-		state__lost(answer);
+		hello__lost(answer);
 		break;
 	default:
 		assert(answer->message.type == WIRE_STATUS_ASK);
@@ -323,6 +326,7 @@ endpoint_open(struct region *region, const struct endpoint_options *options, str
     struct tide_error *error)
 {
 	struct endpoint *endpoint = calloc(1, sizeof *endpoint);
+	pthread_condattr_t monotonic;
 	struct timespec now;
 
 	if (endpoint == NULL)
@@ -333,6 +337,10 @@ endpoint_open(struct region *region, const struct endpoint_options *options, str
 	endpoint->ready_last = &endpoint->ready;
 	pthread_mutex_init(&endpoint->lock, NULL);
 	pthread_cond_init(&endpoint->work, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&endpoint->tick, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	clock_gettime(CLOCK_REALTIME, &now);
 	endpoint->last_id = endpoint->options.first_id != 0
 				? endpoint->options.first_id
@@ -363,6 +371,7 @@ endpoint_close(struct endpoint *endpoint)
 	apply__stop(endpoint);
 	buf_fini(&endpoint->links);
 	pthread_cond_destroy(&endpoint->work);
+	pthread_cond_destroy(&endpoint->tick);
 	pthread_mutex_destroy(&endpoint->lock);
 	free(endpoint);
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "api/endpoint_priv.h"
+#include "api/lag.h"
 #include "base/log.h"
 
 /* Then the replicator hears of it, and may have to fetch what is missing from somebody else. */
@@ -148,13 +149,21 @@ apply_told(struct group *group, const struct answer *answer)
 	const struct wire_apply *apply = &answer->message.apply;
 	struct told_table *told =
 	    arena_calloc((struct arena *)&answer->arena, (apply->records.n_told + 1) * sizeof *told);
+	struct told_dead *dead =
+	    arena_calloc((struct arena *)&answer->arena, (apply->records.n_dead + 1) * sizeof *dead);
+	tide_err rc;
 
-	if (told == NULL)
+	if (told == NULL || dead == NULL)
 		return TIDE_NOMEM;
 	for (uint32_t i = 0; i < apply->records.n_told; i++)
 		told[i] = (struct told_table){apply->records.told[i].table,
 		    (enum replica_state)apply->records.told[i].state, apply->records.told[i].vector};
-	return group_told(group, apply->origin, apply->records.promise, told, apply->records.n_told);
+	lag_told(answer->endpoint->region->lag, jid_region(apply->origin), told, apply->records.n_told);
+	rc = group_told(group, apply->origin, apply->records.promise, told, apply->records.n_told);
+	for (uint32_t i = 0; i < apply->records.n_dead && rc == TIDE_OK; i++)
+		dead[i] = (struct told_dead){
+		    apply->records.dead[i].region, apply->records.dead[i].incarnation};
+	return rc == TIDE_OK ? group_told_dead(group, dead, apply->records.n_dead) : rc;
 }
 
 static tide_err
@@ -501,101 +510,4 @@ apply__take(struct answer *answer)
 	send_applied_all(&refused, rc, tide_err_text(rc));
 	if (!entered)
 		send_applied(answer, apply->index, stream == NULL ? TIDE_UNAVAILABLE : TIDE_AGAIN, NULL);
-}
-
-/* --- loading --- */
-
-static tide_err
-load_run(struct commit_op *op, struct group *group, struct tide_error *error)
-{
-	struct operation_up *up = (struct operation_up *)op;
-	const struct wire_load *load = &up->answer->message.load;
-	struct load_piece piece = {.table = load->piece.table,
-	    .source = load->source,
-	    .snapshot = load->piece.snapshot,
-	    .after = load->piece.after,
-	    .cursor = load->piece.cursor,
-	    .wire_unit = load->piece.unit,
-	    .vector = load->piece.vector,
-	    .position = load->piece.position,
-	    .clock = load->piece.clock,
-	    .items_expected = load->piece.items_expected,
-	    .done = load->piece.done};
-
-	return group_load(group, &piece, error);
-}
-
-static void
-simple_done(struct commit_op *op, const struct tide_error *error)
-{
-	struct operation_up *up = (struct operation_up *)op;
-	struct endpoint *endpoint = up->answer->endpoint;
-
-	if (error->code == TIDE_OK)
-		answer_done(up->answer);
-	else
-		answer_error(up->answer, error->code, 0, error->message);
-	finish(endpoint, up);
-}
-
-static void
-submit_simple(struct answer *answer, commit_run_fn run)
-{
-	struct operation_up *up = operation_new(answer->endpoint, answer, run, simple_done);
-	tide_err rc = up == NULL ? TIDE_NOMEM : submit(up);
-
-	if (rc != TIDE_OK) {
-		free(up);
-		answer_error(answer, rc, 0, NULL);
-	}
-}
-
-void
-apply__load(struct answer *answer)
-{
-	submit_simple(answer, load_run);
-}
-
-/* A built-in table of a region that is new: nothing in it, nothing taken from anybody. */
-static bool
-is_fresh(const struct table_view *view)
-{
-	if (view->id != TABLE_CATALOG && view->id != TABLE_CONFLICTS)
-		return false;
-	for (size_t i = 0; i < view->vector.n; i++)
-		if (view->vector.entries[i].mark.seq != 0)
-			return false;
-	return view->items == 0;
-}
-
-/* The records that the table needs are kept nowhere any more: it has to be loaded from a snapshot. */
-static tide_err
-boot_run(struct commit_op *op, struct group *group, struct tide_error *error)
-{
-	struct operation_up *up = (struct operation_up *)op;
-	const struct wire_boot_ask *ask = &up->answer->message.boot;
-	struct table_view view;
-	tide_err rc;
-
-	if ((rc = shard_table_view(group_shard(group), &up->answer->arena, ask->table, &view)) != TIDE_OK)
-		return tide_fail(error, rc, NULL);
-	if (view.state == REPLICA_CREATING && ask->restart)
-		return group_load_restart(group, ask->table);
-	if (view.state == REPLICA_CREATING)
-		return TIDE_OK;
-	if (view.state == REPLICA_CATCHUP || (view.state == REPLICA_ACTIVE && is_fresh(&view))) {
-		log_warn("REPL-NEEDS-BOOTSTRAP", "table=%016llx", (unsigned long long)ask->table);
-		return group_table_state(group, ask->table, REPLICA_CREATING);
-	}
-	log_err("REPL-NEEDS-BOOTSTRAP",
-	    "table=%016llx why=\"it fell behind what its peers keep, and holds data\"",
-	    (unsigned long long)ask->table);
-	return tide_fail(
-	    error, TIDE_USAGE, "the replica fell behind what its peers keep; remove it and add it again");
-}
-
-void
-apply__boot(struct answer *answer)
-{
-	submit_simple(answer, boot_run);
 }

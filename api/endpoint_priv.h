@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 
 #include "api/endpoint.h"
+#include "api/pace.h"
 #include "replicator/wire.h"
 #include "store/shard/ship.h"
 
@@ -43,7 +44,10 @@ struct session {
 	struct mark base; /* where the next batch sent begins: empty ones are not always sent */
 	bool base_kept;
 	struct answer_queue held;
+	uint32_t n_held;
 	bool busy, queued, wake, urgent, closing;
+	struct pace pace;
+	uint64_t due; /* has something for the peer, but not before that; 0: not so */
 	uint64_t used_at, told_at;
 	struct session *next_ready;
 };
@@ -78,6 +82,7 @@ struct endpoint {
 	atomic_uint n_pending;
 	pthread_mutex_t lock;
 	pthread_cond_t work; /* for threads that wait for endpoint__work */
+	pthread_cond_t tick; /* for the thread that waits for the next endpoint_tick: it is due sooner; monotonic clock */
 	/* --- under the lock --- */
 	struct answer_queue jobs, states;
 	uint32_t n_jobs; /* being done */
@@ -90,6 +95,7 @@ struct endpoint {
 	uint64_t state_at;
 	struct buf links; /* the last LINKS message */
 	uint64_t links_at;
+	struct mark marks[REGION_NUMBER_MAX + 1]; /* of our journal, that a peer's last hello told */
 };
 
 uint64_t endpoint__now(const struct endpoint *endpoint); /* monotonic milliseconds */
@@ -126,19 +132,27 @@ void snap__stop(struct endpoint *endpoint);
 
 /* endpoint_apply.c */
 void apply__take(struct answer *answer); /* any */
-void apply__load(struct answer *answer); /* any */
-void apply__boot(struct answer *answer); /* any */
 void apply__nudge(struct endpoint *endpoint); /* any: look at pending applies */
 void apply__stop(struct endpoint *endpoint);
 
+/* endpoint_load.c */
+void load__piece(struct answer *answer); /* any */
+void load__boot(struct answer *answer); /* any */
+void load__rejoin(struct answer *answer); /* any */
+
 /* endpoint_state.c */
 void state__ask(struct answer *answer); /* worker */
-void state__hello(struct answer *answer); /* worker */
-void state__member(struct answer *answer); /* worker */
-void state__lost(struct answer *answer); /* worker */
 void state__leave(struct answer *answer); /* worker */
 void state__tick(struct endpoint *endpoint, uint64_t now);
 uint64_t state__wake(struct endpoint *endpoint); /* under the lock */
+tide_err state__make(struct endpoint *endpoint, struct arena *arena, bool for_peers, struct wire_state *out);
+
+/* endpoint_hello.c */
+void hello__came(struct answer *answer); /* worker */
+void hello__member(struct answer *answer); /* worker */
+void hello__lost(struct answer *answer); /* worker */
+/** This region's journal is over: see group_fork. Not the committer's thread. */
+void hello__forked(struct endpoint *endpoint, enum fork_reason reason, uint8_t peer, uint64_t seq);
 
 /* endpoint_status.c */
 void status__links(struct answer *answer); /* any */

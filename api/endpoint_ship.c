@@ -94,6 +94,8 @@ ship__open(struct answer *answer)
 
 	if (rc != TIDE_OK) {
 		free(session);
+		if (rc == TIDE_FORKED)
+			hello__forked(endpoint, FORK_COPY, ask->from, ask->position);
 		answer_error(answer, rc, floor_table,
 		    rc == TIDE_FORKED ? "it stands further in this journal than it goes" : NULL);
 		return;
@@ -133,7 +135,9 @@ ship__next(struct answer *answer)
 		answer->until = endpoint__now(endpoint) + HOLD_MS;
 		session->used_at = answer->until;
 		session->urgent |= answer->message.ship_next.urgent;
+		pace_heard(&session->pace, answer->until - HOLD_MS, answer->message.ship_next.got);
 		queue_put(&session->held, answer);
+		session->n_held++;
 		make_ready(endpoint, session);
 	}
 	pthread_mutex_unlock(&endpoint->lock);
@@ -179,8 +183,11 @@ send_batch(struct session *session, struct answer *answer, struct served *served
 	records->n_records = batch->n_records;
 	records->units = buf_bytes(&served->units);
 	session->base_kept = false;
+	pace_sent(&session->pace, now, batch->at_end);
 	if (batch->tells && now - session->told_at >= TOLD_MS &&
 	    (records->told = arena_calloc(&served->arena, (batch->n_told + 1) * sizeof *records->told)) !=
+		NULL &&
+	    (records->dead = arena_calloc(&served->arena, (batch->n_dead + 1) * sizeof *records->dead)) !=
 		NULL) {
 		session->told_at = now;
 		records->tells = true;
@@ -188,6 +195,9 @@ send_batch(struct session *session, struct answer *answer, struct served *served
 		for (uint32_t i = 0; i < batch->n_told; i++)
 			records->told[records->n_told++] = (struct wire_told){
 			    batch->told[i].table, (uint8_t)batch->told[i].state, batch->told[i].vector};
+		for (uint32_t i = 0; i < batch->n_dead; i++)
+			records->dead[records->n_dead++] =
+			    (struct wire_through){batch->dead[i].region, batch->dead[i].through};
 	}
 	answer_send(answer, &reply);
 }
@@ -224,6 +234,7 @@ serve_one(
 		session->base_kept = true;
 		pthread_mutex_lock(&endpoint->lock);
 		queue_put_back(&session->held, answer);
+		session->n_held++;
 		pthread_mutex_unlock(&endpoint->lock);
 		sent = false;
 	}
@@ -245,6 +256,20 @@ release(struct endpoint *endpoint, struct session *session)
 	free(session);
 }
 
+/* Under the lock: is it too soon for the next batch? Then the tick sees to it. */
+static bool
+too_soon(struct endpoint *endpoint, struct session *session)
+{
+	uint64_t now = endpoint__now(endpoint), due = pace_due(&session->pace, session->n_held);
+
+	session->due = 0;
+	if (session->held.first == NULL || session->urgent || due <= now || now >= session->held.first->until)
+		return false;
+	session->due = due;
+	pthread_cond_signal(&endpoint->tick);
+	return true;
+}
+
 /* The session is this worker's alone (busy) until it is put down under the lock with nothing to do. */
 void
 ship__serve(struct endpoint *endpoint, struct session *session)
@@ -262,12 +287,15 @@ ship__serve(struct endpoint *endpoint, struct session *session)
 			release(endpoint, session);
 			return;
 		}
-		answer = more || session->wake ? queue_take(&session->held) : NULL;
+		answer = NULL;
+		if ((more || session->wake) && !too_soon(endpoint, session))
+			answer = queue_take(&session->held);
 		if (answer == NULL) {
 			session->busy = session->wake = false;
 			pthread_mutex_unlock(&endpoint->lock);
 			return;
 		}
+		session->n_held--;
 		session->wake = false;
 		urgent = session->urgent;
 		session->urgent = false;
@@ -283,6 +311,7 @@ void
 ship__observe(struct endpoint *endpoint, const struct unit *unit)
 {
 	bool own = unit->kind == UNIT_LOCAL || unit->n_entries > 0, other = unit->kind == UNIT_REMOTE;
+	uint64_t now = endpoint__now(endpoint);
 	struct jid id = shard_id(endpoint->region->shard);
 
 	if (!own && !other)
@@ -291,7 +320,7 @@ ship__observe(struct endpoint *endpoint, const struct unit *unit)
 	for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
 		struct session *session = endpoint->sessions[i];
 
-		if (session == NULL || session->held.first == NULL)
+		if (session == NULL || session->held.first == NULL || session->due > now)
 			continue;
 		if ((own && jid_same(session->origin, id)) ||
 		    (other && jid_same(session->origin, unit->origin)))
@@ -309,7 +338,9 @@ ship__tick(struct endpoint *endpoint, uint64_t now)
 
 		if (session == NULL)
 			continue;
-		if (session->held.first != NULL ? now >= session->held.first->until : session->closing)
+		if (session->held.first != NULL
+			? now >= session->held.first->until || (session->due != 0 && now >= session->due)
+			: session->closing)
 			make_ready(endpoint, session);
 		else if (session->held.first == NULL && now > session->used_at + SESSION_IDLE_MS)
 			retire(endpoint, session);
@@ -330,6 +361,8 @@ ship__wake(struct endpoint *endpoint)
 			continue;
 		at = session->held.first != NULL ? session->held.first->until
 						 : session->used_at + SESSION_IDLE_MS + 1;
+		if (session->held.first != NULL && session->due != 0 && session->due < at)
+			at = session->due;
 		if (at < wake)
 			wake = at;
 	}

@@ -8,11 +8,11 @@
 
 #include "api/membership.h"
 #include "base/log.h"
+#include "store/shard/collect.h"
 
 #define TURN_MS_MIN 10 /* between two turns, however often it is poked */
 #define COLLECT_EVERY_MS 10000
-#define COLLECT_MAX 1000 /* per group: the committer must not stall */
-#define COLLECT_GROUPS_MAX 20
+#define COLLECT_LOOKS_MAX 20 /* per turn */
 #define CHECKPOINT_RETRY_MS 30000
 #define TRIM_EVERY_MS 60000
 #define COMPLAIN_EVERY_MS 60000
@@ -29,7 +29,9 @@ struct maintenance {
 	pthread_t thread;
 	atomic_bool stopping;
 	uint64_t collect_ms, trim_ms, checkpoint_ms; /* not before */
-	struct complaint membership, align, collect, trim, checkpoint;
+	struct complaint membership, rejoin, align, collect, trim, checkpoint;
+	struct collect collect_walk;
+	uint32_t collected;
 };
 
 static uint64_t
@@ -63,7 +65,8 @@ align_run(struct commit_op *op, struct group *group, struct tide_error *error)
 	tide_err rc;
 
 	(void)op;
-	rc = group_align(group, &changed);
+	if ((rc = group_align(group, &changed)) == TIDE_OK)
+		rc = group_close_dead(group, &changed);
 	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
 }
 
@@ -71,7 +74,8 @@ static tide_err
 collect_run(struct commit_op *op, struct group *group, struct tide_error *error)
 {
 	struct commit_call *call = (struct commit_call *)op;
-	tide_err rc = group_collect(group, COLLECT_MAX, call->arg);
+	struct maintenance *m = call->arg;
+	tide_err rc = group_collect_found(group, &m->collect_walk, &m->collected);
 
 	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
 }
@@ -106,17 +110,71 @@ trim_journal(struct maintenance *m)
 static void
 collect(struct maintenance *m)
 {
-	uint32_t collected = COLLECT_MAX;
 	struct tide_error error;
+	tide_err rc;
 
-	for (int i = 0; i < COLLECT_GROUPS_MAX && collected == COLLECT_MAX && !atomic_load(&m->stopping);
-	     i++) {
-		collected = 0;
-		if (committer_call(m->region->committer, collect_run, &collected, &error) != TIDE_OK) {
+	for (int i = 0; i < COLLECT_LOOKS_MAX && !atomic_load(&m->stopping); i++) {
+		/* The walk is long; what it finds is decided on the committer. */
+		if ((rc = shard_collect_look(m->region->shard, &m->collect_walk)) != TIDE_OK) {
+			tide_fail(&error, rc, NULL);
+			complain(m, &m->collect, &error);
+			return;
+		}
+		if (m->collect_walk.ended)
+			return;
+		if (m->collect_walk.n > 0 &&
+		    committer_call(m->region->committer, collect_run, m, &error) != TIDE_OK) {
 			complain(m, &m->collect, &error);
 			return;
 		}
 	}
+}
+
+#define REJOIN_STEP_BYTES (2u << 20)
+#define REJOIN_STEPS_MAX 64 /* per turn */
+
+static tide_err
+rejoin_run(struct commit_op *op, struct group *group, struct tide_error *error)
+{
+	struct rejoin_progress *progress = ((struct commit_call *)op)->arg;
+	tide_err rc = group_rejoin_merge(group, REJOIN_STEP_BYTES, progress);
+
+	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
+}
+
+static void
+tell_rejoin(const struct rejoin_progress *progress)
+{
+	if (progress->began)
+		log_warn("REJOIN-MERGE", "table=%016llx items=%llu", (unsigned long long)progress->table,
+		    (unsigned long long)progress->of);
+	if (progress->ended)
+		log_info("REJOIN-MERGED", "table=%016llx items=%llu", (unsigned long long)progress->table,
+		    (unsigned long long)progress->merged);
+}
+
+/* Merge tables that have come back with the snapshots that were loaded for them. */
+static void
+rejoin(struct maintenance *m)
+{
+	struct rejoin_progress progress = {.busy = true};
+	struct tide_error error;
+
+	for (int i = 0; i < REJOIN_STEPS_MAX && progress.busy && !atomic_load(&m->stopping); i++) {
+		tide_err rc = committer_call(m->region->committer, rejoin_run, &progress, &error);
+
+		if (rc == TIDE_OK)
+			tell_rejoin(&progress);
+		/* Facts that came by merging went past the catalog in memory. */
+		if (rc == TIDE_OK && progress.ended && progress.table == TABLE_CATALOG)
+			rc = catalog_reload(m->region->catalog, &error);
+		if (rc != TIDE_OK) {
+			complain(m, &m->rejoin, &error);
+			return;
+		}
+	}
+	if (progress.busy)
+		membership_poke(m->region);
 }
 
 static void
@@ -143,6 +201,7 @@ maintenance_turn(struct maintenance *m)
 
 	if (membership_step(m->region, &error) != TIDE_OK)
 		complain(m, &m->membership, &error);
+	rejoin(m);
 	if (committer_call(m->region->committer, align_run, NULL, &error) != TIDE_OK)
 		complain(m, &m->align, &error);
 	checkpoint(m);
@@ -187,6 +246,7 @@ maintenance_new(struct region *region, const struct maintenance_options *options
 	if (m->options.checkpoint_bytes == 0)
 		m->options.checkpoint_bytes = (uint64_t)region->config.journal.checkpoint_mb << 20;
 	m->membership.what = "membership";
+	m->rejoin.what = "rejoin";
 	m->align.what = "align";
 	m->collect.what = "collect";
 	m->checkpoint.what = "checkpoint";
@@ -200,6 +260,7 @@ maintenance_new(struct region *region, const struct maintenance_options *options
 void
 maintenance_free(struct maintenance *m)
 {
+	collect_fini(&m->collect_walk);
 	free(m);
 }
 

@@ -28,6 +28,8 @@
 	X(AGAIN, DYNAMODB "InternalServerError", 500, "not yet")                                             \
 	X(FORMAT, DYNAMODB "InternalServerError", 500, "unreadable format")                                  \
 	X(USAGE, NULL, 0, "wrong usage")                                                                     \
+	X(CLOCK, DYNAMODB "InternalServerError", 500,                                                        \
+	    "The clock of this region is wrong: it takes no writes until it is right again")                 \
 	X(CLOSED, DYNAMODB "InternalServerError", 503, "shutting down")                                      \
 	/* replication: what an apply may answer */                                                          \
 	X(GAP, NULL, 0, "records are missing before this one")                                               \

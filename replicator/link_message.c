@@ -63,12 +63,20 @@ ask_hello(struct link_asker *asker, const struct link_action *action, struct wir
 	    .id = ours->id,
 	    .nonce = ours->nonce,
 	    .clock = ours->clock};
+	if (asker->cluster != NULL)
+		out->hello.cluster = bytes_of_string(asker->cluster);
 	for (uint32_t i = 0; i < ours->n_members; i++) {
 		if (ours->members[i].region != action->source)
 			continue;
 		out->hello.known_incarnation = ours->members[i].incarnation;
 		out->hello.known_nonce = ours->members[i].nonce;
+		out->hello.known_lost = ours->members[i].lost;
+		out->hello.ahead_ms = ours->members[i].ahead_ms;
+		out->hello.mark = wire_state_last(ours,
+		    jid_make(action->source, ours->members[i].incarnation, jid_shard(ours->id)),
+		    &out->hello.mark_table);
 	}
+	out->hello.wall_ms = asker->wall_ms;
 }
 
 static tide_err
@@ -205,7 +213,7 @@ ask(struct link_asker *asker, const struct link_action *action, struct link_requ
 		out->ms_max = NEXT_MS;
 		message->type = WIRE_SHIP_NEXT;
 		message->ship_next = (struct wire_ship_next){
-		    .session = action->session, .bytes_max = asker->batch_bytes, .urgent = action->urgent};
+		    .session = action->session, .bytes_max = asker->batch_bytes, .urgent = action->urgent, .got = action->got};
 		return TIDE_OK;
 	case LINK_CLOSE:
 		message->type = WIRE_SHIP_CLOSE;

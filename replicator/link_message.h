@@ -10,12 +10,14 @@
 #include "base/log.h"
 #include "replicator/link.h"
 
-/* Who asks. Zeroed but for the first four; release with link_asker_fini. */
+/* Who asks. Zeroed but for the first five; release with link_asker_fini. */
 struct link_asker {
 	uint8_t region;
 	const char *name; /* the region's; borrowed */
+	const char *cluster; /* borrowed; NULL: not said, as nobody would refuse us for it */
 	uint64_t instance; /* tells the lives of a replicator apart */
 	uint64_t batch_bytes;
+	uint64_t wall_ms; /* the real-time clock at a LINK_HELLO; 0: it is not said */
 	struct wire_wanted *wanted; /* scratch: room for all tables of a state */
 	uint64_t *tables;
 	uint32_t room;

@@ -160,6 +160,8 @@ member_news(const struct link *link, const struct wire_hello *hello, const struc
 		return false; /* it will have heard of us by our own hello */
 	if (hello->known_incarnation > jid_incarnation(ours->id))
 		return true;
+	if (hello->known_incarnation == jid_incarnation(ours->id) && hello->known_lost)
+		return true;
 	if (hello->known_incarnation == jid_incarnation(ours->id))
 		return hello->known_nonce != ours->nonce || !known->counted;
 	return false;
@@ -188,6 +190,10 @@ link__peer_judge(struct link *link, uint64_t now, struct peer *peer)
 	if (known != NULL && known->incarnation != 0 && incarnation < known->incarnation) {
 		refuse(link, now, peer,
 		    "it answers with a former incarnation: its folder was restored behind our back");
+		return;
+	}
+	if (known != NULL && known->lost && incarnation == known->incarnation) {
+		refuse(link, now, peer, "it was declared lost: it has to take a new incarnation");
 		return;
 	}
 	if (known != NULL && incarnation == known->incarnation && known->nonce != hello->nonce) {

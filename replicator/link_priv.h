@@ -38,7 +38,7 @@ struct peer {
  *      ^         |        |  ^-------+
  *      |         v        v
  *      +------- WAIT <----+                   after a failure, for a while
- *     STOPPED                                 forked: until the machine starts again
+ *     STOPPED                                 forked: until it is dead, or the machine starts again
  */
 enum pull_state { PULL_IDLE, PULL_WAIT, PULL_OPENING, PULL_RUNNING, PULL_HELD, PULL_STOPPED, PULL_STATES };
 
@@ -60,6 +60,7 @@ struct pull {
 	uint64_t need_state; /* a state asked for after this many others */
 	uint64_t head, sent; /* batches [head, sent) are with the API process; before head all is applied */
 	uint32_t in_flight; /* requests for batches */
+	uint64_t got; /* batches of this session that have come */
 	uint32_t filled; /* slots that are not empty */
 	uint32_t applying;
 	uint32_t credit; /* requests to keep in flight */
@@ -68,6 +69,7 @@ struct pull {
 	tide_err why;
 	struct jid held_for;
 	bool urgent; /* somebody waits for this origin */
+	bool stopped_dead; /* STOPPED: and the journal was dead by then */
 	uint64_t heard_at, until, held_since;
 	uint32_t backoff_ms, held_ms;
 	uint8_t avoid; /* a source that failed, until avoid_until */
@@ -105,6 +107,7 @@ struct boot {
 	struct boot_piece ahead, current;
 	uint64_t until, since, need_state;
 	uint32_t backoff_ms;
+	uint8_t failed; /* the source that could not be read last */
 };
 
 #define DROPS_MAX (LINK_PULLS_MAX * LINK_WINDOW_MAX + 4 * LINK_BOOTS_MAX)
@@ -140,6 +143,7 @@ struct link {
 	bool leave_yes;
 	/* a table whose journal is gone everywhere */
 	uint64_t floor_table, floor_at;
+	struct jid floor_origin;
 	bool floor_asking;
 	void **drops;
 	uint32_t n_drops;
@@ -215,6 +219,7 @@ void link__pull_failed(
     struct link *link, uint64_t now, struct pull *pull, uint64_t ticket, const struct wire_error *error);
 bool link__pull_next(struct link *link, uint64_t now, struct pull *pull, struct link_action *out);
 bool link__dead(const struct link *link, struct jid origin);
+bool link__closed(const struct link *link, struct jid origin); /* dead, and nobody has more of it than we */
 struct pull *link__pull_find(const struct link *link, struct jid origin);
 
 /* link_source.c */
@@ -228,6 +233,8 @@ void link__boot_failed(
     struct link *link, uint64_t now, struct boot *boot, uint64_t ticket, const struct wire_error *error);
 void link__boot_done(struct link *link, uint64_t now, struct boot *boot, uint64_t ticket);
 void link__boot_peer_down(struct link *link, uint64_t now, struct peer *peer);
+void link__floor_found(struct link *link, uint64_t now, struct jid origin, uint64_t table);
+void link__floor_said(struct link *link, uint64_t now);
 bool link__boot_next(struct link *link, uint64_t now, struct boot *boot, struct link_action *out);
 
 /* link_leave.c */

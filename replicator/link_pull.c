@@ -96,6 +96,7 @@ stop_forked(struct link *link, struct pull *pull, struct bytes why)
 	line->source = pull->source != NULL ? pull->source->region : 0;
 	link__reason(line->reason, why);
 	memcpy(pull->reason, line->reason, sizeof pull->reason);
+	pull->stopped_dead = link__dead(link, pull->origin);
 	link__pull_close(link, pull, PULL_STOPPED);
 }
 
@@ -114,7 +115,7 @@ static void
 make(struct link *link, uint64_t now, struct jid origin)
 {
 	if (jid_region(origin) == 0 || jid_same(origin, link->state->state->id) ||
-	    link__pull_find(link, origin) != NULL)
+	    link__closed(link, origin) || link__pull_find(link, origin) != NULL)
 		return;
 	for (uint32_t i = 0; i < LINK_PULLS_MAX; i++) {
 		struct pull *pull = &link->pulls[i];
@@ -177,9 +178,15 @@ link__pulls_scan(struct link *link, uint64_t now)
 	if (link->state == NULL)
 		return;
 	link->news++;
-	for (uint32_t i = 0; i < LINK_PULLS_MAX; i++)
-		if (link->pulls[i].used && forgettable(link, now, &link->pulls[i]))
-			link->pulls[i].used = false;
+	for (uint32_t i = 0; i < LINK_PULLS_MAX; i++) {
+		struct pull *pull = &link->pulls[i];
+
+		if (pull->used && pull->state == PULL_STOPPED && !pull->stopped_dead &&
+		    link__dead(link, pull->origin))
+			link__pull_close(link, pull, PULL_IDLE); /* what others hold of it is its history now */
+		if (pull->used && forgettable(link, now, pull))
+			pull->used = false;
+	}
 	scan_ours(link, now);
 	for (uint32_t i = 0; i < link->options.n_peers; i++)
 		if (link->peers[i].state == PEER_UP)
@@ -215,7 +222,7 @@ link_opened(struct link *link, uint64_t now, uint64_t ticket, uint64_t session)
 	move(pull, PULL_RUNNING);
 	pull->session = session;
 	pull->heard_at = now;
-	pull->head = pull->sent = 0;
+	pull->head = pull->sent = pull->got = 0;
 	pull->credit = link->options.window;
 	pull->stream = ++link->stream;
 	pull->stream_at = 0;
@@ -234,6 +241,7 @@ link_records(struct link *link, uint64_t now, uint64_t ticket, const struct link
 	if (pull == NULL || (pull->state != PULL_RUNNING && pull->state != PULL_HELD) || pull->in_flight == 0)
 		return false;
 	pull->in_flight--;
+	pull->got++;
 	pull->heard_at = now;
 	pull->source->bytes += batch->bytes;
 	pull->source->records += batch->n_records;
@@ -400,10 +408,8 @@ below_floor(struct link *link, uint64_t now, struct pull *pull, uint64_t table)
 		line->source = pull->source->region;
 		line->table = table;
 	}
-	if (last_word && table != 0 && link->floor_table == 0) {
-		link->floor_table = table;
-		link->floor_at = now;
-	}
+	if (last_word)
+		link__floor_found(link, now, pull->origin, table);
 	avoid_source(pull, now);
 	retry_with_state(link, now, pull, why);
 	pull->until = now + FLOOR_WAIT_MS;
@@ -515,6 +521,7 @@ next_credit(struct link *link, uint64_t now, struct pull *pull, struct link_acti
 	    .session = pull->session,
 	    .origin = pull->origin,
 	    .urgent = urgent,
+	    .got = pull->got,
 	    .ticket = ticket_make(TICKET_NEXT, (uint32_t)(pull - link->pulls), pull->generation)};
 	return true;
 }

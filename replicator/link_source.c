@@ -27,7 +27,19 @@ link__dead(const struct link *link, struct jid origin)
 	if (jid_region(origin) == link->options.region)
 		return jid_incarnation(origin) < jid_incarnation(link->state->state->id);
 	member = link__member(link, jid_region(origin));
-	return member != NULL && jid_incarnation(origin) < member->incarnation;
+	return member != NULL && (jid_incarnation(origin) < member->incarnation ||
+				     (member->lost && jid_incarnation(origin) == member->incarnation));
+}
+
+bool
+link__closed(const struct link *link, struct jid origin)
+{
+	const struct wire_state *ours = link->state != NULL ? link->state->state : NULL;
+
+	for (uint32_t i = 0; ours != NULL && i < ours->n_closed; i++)
+		if (ours->closed[i].region == jid_region(origin))
+			return jid_incarnation(origin) <= ours->closed[i].incarnation;
+	return false;
 }
 
 /* By how many tables, and how far at most, this peer has more of the origin than we. */
@@ -81,7 +93,8 @@ link__source(struct link *link, uint64_t now, const struct pull *pull)
 	struct peer *own = link__peer(link, jid_region(pull->origin)), *best = NULL;
 	uint64_t most = 0;
 
-	if (link->state == NULL || jid_same(pull->origin, link->state->state->id))
+	if (link->state == NULL || jid_same(pull->origin, link->state->state->id) ||
+	    link__closed(link, pull->origin))
 		return NULL;
 	if (own != NULL && own->state == PEER_UP && !link__dead(link, pull->origin) &&
 	    jid_same(own->hello->message.hello.id, pull->origin) &&

@@ -31,7 +31,7 @@ view_origin(const struct link *link, uint64_t now, const struct pull *pull, stru
 
 	*out = (struct wire_origin){.origin = pull->origin,
 	    .via = pull->source != NULL ? pull->source->region : 0,
-	    .state = bytes_of_string(dead && pull->state == PULL_IDLE ? "closed" : pull_names[pull->state]),
+	    .state = bytes_of_string(link__closed(link, pull->origin) ? "closed" : pull_names[pull->state]),
 	    .reason = bytes_of_string(pull->reason),
 	    .held_for = pull->state == PULL_HELD ? pull->held_for : JID_NONE,
 	    .behind_records = pull->behind,

@@ -50,6 +50,7 @@ fields_table(struct io *io, struct wire_table *t)
 	io_vector(io, &t->vector);
 	io_vector(io, &t->position);
 	fields_boot(io, &t->boot);
+	io_u8(io, &t->rejoin);
 	io_close(io, around);
 }
 
@@ -63,6 +64,7 @@ fields_member(struct io *io, struct wire_member *m)
 	io_u64(io, &m->nonce);
 	io_bool(io, &m->counted);
 	io_bool(io, &m->lost);
+	io_u64(io, &m->ahead_ms);
 	io_close(io, around);
 }
 
@@ -74,6 +76,16 @@ fields_question(struct io *io, struct wire_question *q)
 	io_u64(io, &q->table);
 	io_u64(io, &q->number);
 	io_bytes(io, &q->staying);
+	io_close(io, around);
+}
+
+static void
+fields_through(struct io *io, struct wire_through *t)
+{
+	struct io_array around = io_open(io);
+
+	io_u8(io, &t->region);
+	io_u16(io, &t->incarnation);
 	io_close(io, around);
 }
 
@@ -98,6 +110,7 @@ message_state(struct io *io, struct wire_state *s)
 	ITEMS(io, s->tables, s->n_tables, WIRE_TABLES_MAX, fields_table);
 	ITEMS(io, s->members, s->n_members, MEMBERS_MAX, fields_member);
 	ITEMS(io, s->questions, s->n_questions, WIRE_TABLES_MAX, fields_question);
+	ITEMS(io, s->closed, s->n_closed, MEMBERS_MAX, fields_through);
 }
 
 static void
@@ -114,11 +127,17 @@ message_hello(struct io *io, struct wire_hello *h)
 	io_u16(io, &h->known_incarnation);
 	io_u64(io, &h->known_nonce);
 	io_bool(io, &h->has_state);
-	if (!h->has_state)
-		return;
-	around = io_open(io);
-	message_state(io, &h->state);
-	io_close(io, around);
+	if (h->has_state) {
+		around = io_open(io);
+		message_state(io, &h->state);
+		io_close(io, around);
+	}
+	io_bool(io, &h->known_lost);
+	io_u64(io, &h->mark_table);
+	io_mark(io, &h->mark);
+	io_u64(io, &h->wall_ms);
+	io_u64(io, &h->ahead_ms);
+	io_bytes(io, &h->cluster);
 }
 
 static void
@@ -153,6 +172,7 @@ message_ship_next(struct io *io, struct wire_ship_next *m)
 	io_u64(io, &m->session);
 	io_u64(io, &m->bytes_max);
 	io_bool(io, &m->urgent);
+	io_u64(io, &m->got);
 }
 
 static void
@@ -182,6 +202,7 @@ message_records(struct io *io, struct wire_records *m)
 	io_u32(io, &m->n_records);
 	io_u64(io, &m->plain_bytes);
 	io_bytes(io, &m->units);
+	ITEMS(io, m->dead, m->n_dead, MEMBERS_MAX, fields_through);
 }
 
 static void
@@ -369,7 +390,19 @@ message_status(struct io *io, struct wire_status *m)
 }
 
 static void
+message_rejoin(struct io *io, struct wire_rejoin *m)
+{
+	io_u64(io, &m->table);
+}
+
+static void
 message_member_lost(struct io *io, struct wire_member_lost *m)
+{
+	io_bytes(io, &m->name);
+}
+
+static void
+message_reincarnate(struct io *io, struct wire_reincarnate *m)
 {
 	io_bytes(io, &m->name);
 }
@@ -387,6 +420,23 @@ message_fields(struct io *io, struct wire_message *m)
 	case WIRE_TYPES_N:
 		break;
 	}
+}
+
+struct mark
+wire_state_last(const struct wire_state *state, struct jid origin, uint64_t *table)
+{
+	struct mark last = {0};
+
+	*table = 0;
+	for (uint32_t i = 0; i < state->n_tables; i++) {
+		struct mark mark = vector_get(&state->tables[i].vector, origin);
+
+		if (mark.seq <= last.seq)
+			continue;
+		last = mark;
+		*table = state->tables[i].id;
+	}
+	return last;
 }
 
 tide_err

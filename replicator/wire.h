@@ -23,6 +23,8 @@
  *     LINKS          DONE           the replicator's view of its links, for status
  *     STATUS_ASK     STATUS         the region's status as JSON (anybody who may open the socket)
  *     MEMBER_LOST    DONE           the operator declares a region lost (the same)
+ *     REJOIN         DONE           the operator wants replicas back that fell behind what their peers keep (the same)
+ *     REINCARNATE    DONE           the operator has a region whose journal is over go on under a new one (the same)
  *
  * Structs here borrow: decoding takes arrays from the arena and leaves bytes in the input. Thread: any.
  */
@@ -63,7 +65,9 @@
 	X(LINKS, links)                                                                                      \
 	X(STATUS_ASK, status_ask)                                                                            \
 	X(STATUS, status)                                                                                    \
-	X(MEMBER_LOST, member_lost)
+	X(MEMBER_LOST, member_lost)                                                                          \
+	X(REJOIN, rejoin)                                                                                    \
+	X(REINCARNATE, reincarnate)
 
 /* Numbers on the wire: in this order from 0, never changed; new ones go to the end. */
 enum wire_type {
@@ -99,6 +103,7 @@ struct wire_table {
 	bool shared;
 	struct vector vector, position;
 	struct wire_boot boot;
+	uint8_t rejoin; /* enum table_rejoin */
 };
 
 struct wire_member {
@@ -106,12 +111,19 @@ struct wire_member {
 	uint16_t incarnation;
 	uint64_t nonce;
 	bool counted, lost;
+	uint64_t ahead_ms; /* its clock is ahead of ours by at least this much */
 };
 
 /* A leaving replica's question that waits for answers. */
 struct wire_question {
 	uint64_t table, number;
 	struct bytes staying; /* region numbers, a byte each */
+};
+
+/* Of a region, its journals up to this incarnation: known to be dead, or closed. */
+struct wire_through {
+	uint8_t region;
+	uint16_t incarnation;
 };
 
 struct wire_state {
@@ -125,6 +137,8 @@ struct wire_state {
 	uint32_t n_members;
 	struct wire_question *questions;
 	uint32_t n_questions;
+	struct wire_through *closed; /* nobody is asked for these */
+	uint32_t n_closed;
 };
 
 struct wire_hello {
@@ -137,6 +151,12 @@ struct wire_hello {
 	uint64_t known_nonce;
 	bool has_state; /* the answer */
 	struct wire_state state;
+	bool known_lost; /* that journal of the receiver was declared lost */
+	uint64_t mark_table; /* what the sender holds of it: its last record, and of which table; seq 0: none */
+	struct mark mark;
+	uint64_t wall_ms; /* the sender's real-time clock; 0: it does not say */
+	uint64_t ahead_ms; /* the receiver's clock is ahead of the sender's by at least this much */
+	struct bytes cluster; /* the sender's; in requests between replicators */
 };
 
 /* --- records of one origin --- */
@@ -162,6 +182,7 @@ struct wire_ship_next {
 	uint64_t session;
 	uint64_t bytes_max;
 	bool urgent; /* answer the oldest held request of this session at once */
+	uint64_t got; /* batches of this session that have come so far */
 };
 
 struct wire_told {
@@ -183,6 +204,8 @@ struct wire_records {
 	uint32_t n_units, n_records;
 	uint64_t plain_bytes; /* of `units` uncompressed; 0: `units` is not compressed (zstd) */
 	struct bytes units; /* each with a u32 (big-endian) length before it */
+	struct wire_through *dead; /* with `told`: the deaths that the sender knew then */
+	uint32_t n_dead;
 };
 
 struct wire_ship_close {
@@ -312,6 +335,14 @@ struct wire_member_lost {
 	struct bytes name; /* the region's */
 };
 
+struct wire_rejoin {
+	uint64_t table; /* 0: all that need it */
+};
+
+struct wire_reincarnate {
+	struct bytes name; /* of the region that is asked: nobody reincarnates another by mistake */
+};
+
 struct wire_message {
 	enum wire_type type;
 	union {
@@ -339,6 +370,8 @@ struct wire_message {
 		struct wire_status_ask status_ask;
 		struct wire_status status;
 		struct wire_member_lost member_lost;
+		struct wire_rejoin rejoin;
+		struct wire_reincarnate reincarnate;
 	};
 };
 
@@ -351,6 +384,9 @@ tide_err wire_encode(const struct wire_message *message, struct buf *out);
  */
 tide_err wire_decode(
     struct arena *arena, struct bytes in, struct wire_message *out, struct tide_error *error);
+
+/** Of all tables of a state, the mark of `origin` with the greatest sequence, and its table. {0}: it holds nothing of it. Any thread. */
+struct mark wire_state_last(const struct wire_state *state, struct jid origin, uint64_t *table);
 
 /** "RECORDS". Never NULL. */
 const char *wire_type_name(enum wire_type type);

@@ -255,8 +255,11 @@ group_apply(struct group *group, struct bytes wire_unit, uint8_t via, struct app
 	rc = fold_progress(&shard->work, unit.origin, (struct mark){todo[0]->origin_seq - 1, {0}});
 	if (rc != TIDE_OK)
 		return tide_fail(error, rc, NULL);
-	if ((rc = check_clocks(group, todo, n, stop)) != TIDE_OK ||
-	    (rc = check_causes(&shard->work, &unit, stop, error)) != TIDE_OK)
+	if ((rc = check_clocks(group, todo, n, stop)) != TIDE_OK)
+		return rc;
+	if ((rc = check_causes(&shard->work, &unit, stop, error)) == TIDE_FORKED)
+		(void)group_fork(group, FORK_COPY, via, vector_get(&unit.seen, shard->work.id).seq);
+	if (rc != TIDE_OK)
 		return rc;
 	if ((rc = read_items(group, todo, n)) != TIDE_OK)
 		return tide_fail(error, rc, "reading what a unit of journal %08x changes: %s", unit.origin.v,

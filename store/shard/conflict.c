@@ -191,7 +191,7 @@ write_entry(struct group *group, struct unit_build *unit, struct pending *pendin
 	record->table = TABLE_CONFLICTS;
 	record->key = pending->key;
 	record->seq = group->next_seq;
-	group__own(group, record, hlc_tick(shard->work.clock, shard_wall_ms(shard)));
+	group__own(group, record, hlc_tick(shard->work.clock, group->now_ms));
 	if ((rc = group__apply(group, unit, record, true, pending)) != TIDE_OK)
 		return rc;
 	unit->unit.n_entries++;

@@ -329,8 +329,7 @@ fold_note(struct fold *fold, const struct note *note)
 		note_closed(fold, note->origin);
 		return TIDE_OK;
 	case NOTE_FORKED:
-		fold->fork = (struct fork){
-		    note->flag ? FORK_LOST : FORK_COPY, note->region, note->number};
+		fold->fork = (struct fork){note->flag ? FORK_LOST : FORK_COPY, note->region, note->number};
 		return TIDE_OK;
 	case NOTE_STATE:
 		return note_state(fold, table, note);

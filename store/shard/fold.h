@@ -71,7 +71,8 @@ struct fold {
 	size_t n_tables, tables_room;
 	struct member_fold *members; /* sorted by region */
 	size_t n_members, members_room;
-	uint16_t closed[REGION_NUMBER_MAX + 1]; /* by region: its journals up to this incarnation are closed here */
+	uint16_t closed[REGION_NUMBER_MAX +
+			1]; /* by region: its journals up to this incarnation are closed here */
 	struct fork fork;
 };
 

@@ -23,6 +23,7 @@ group_open(struct shard *shard)
 		return NULL;
 	}
 	group->next_seq = shard->work.last_seq + 1;
+	group->now_ms = shard_now_ms(shard, &group->clock);
 	shard->group = group;
 	return group;
 }
@@ -309,6 +310,10 @@ write_item(struct group *group, uint64_t table_id, struct bytes key, struct byte
 
 	if (table == NULL || table->state != REPLICA_ACTIVE)
 		return TIDE_NOTFOUND;
+	if (shard->work.fork.reason != FORK_NONE)
+		return TIDE_UNAVAILABLE;
+	if (group->clock.trouble != CLOCK_FINE)
+		return TIDE_CLOCK;
 	if ((rc = group__pending(group, table_id, key, &pending)) != TIDE_OK)
 		return rc;
 	if (tombstone && (!pending->exists || pending->stored.tombstone))
@@ -327,7 +332,7 @@ write_item(struct group *group, uint64_t table_id, struct bytes key, struct byte
 	if (keep_before && pending->exists && !before.tombstone)
 		record->before = before.image;
 	record->seq = unit->unit.first_seq + unit->unit.n_records;
-	group__own(group, record, hlc_tick(shard->work.clock, shard_wall_ms(shard)));
+	group__own(group, record, hlc_tick(shard->work.clock, group->now_ms));
 	if ((rc = group__apply(group, unit, record, false, pending)) != TIDE_OK) {
 		shard->sealed = true; /* `work` is half a record ahead: only memory can fail here */
 		return rc;

@@ -64,7 +64,10 @@ tide_err group_table_state(struct group *group, uint64_t table, enum replica_sta
 /** A table has (or no longer has) replicas elsewhere: whether its records are pulled from peers. */
 tide_err group_table_shared(struct group *group, uint64_t table, bool shared);
 
-/** What is known of a member region: its incarnation and nonce, or that the operator declared it lost. */
+/**
+ * What is known of a member region: its incarnation and nonce, or that the operator declared it lost. An earlier incarnation than the one
+ * known changes nothing, and one that was lost stays lost.
+ */
 tide_err group_note_member(
     struct group *group, uint8_t region, uint16_t incarnation, uint64_t nonce, bool lost);
 

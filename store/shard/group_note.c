@@ -125,6 +125,10 @@ group_note_member(struct group *group, uint8_t region, uint16_t incarnation, uin
 	    .kind = NOTE_MEMBER, .region = region, .incarnation = incarnation, .number = nonce, .flag = lost};
 	const struct member_fold *known = fold_member(&group->shard->work, region);
 
+	/* What is known of a region only grows: others count on deaths that we told of (close.c). */
+	if (known != NULL &&
+	    (known->incarnation > incarnation || (known->incarnation == incarnation && known->lost && !lost)))
+		return TIDE_OK;
 	if (known != NULL && known->incarnation == incarnation && known->nonce == nonce &&
 	    known->lost == lost)
 		return TIDE_OK;

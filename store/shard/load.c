@@ -18,7 +18,7 @@ source_dead(const struct fold *fold, const struct load_piece *piece)
 
 static tide_err
 check_piece(
-    const struct group *group, const struct load_piece *piece, uint64_t into, struct tide_error *error)
+    struct group *group, const struct load_piece *piece, uint64_t into, struct tide_error *error)
 {
 	const struct shard *shard = group->shard;
 	const struct table_fold *table = fold_table(&shard->work, into);
@@ -37,9 +37,12 @@ check_piece(
 	/* The clock guard holds for snapshots too. */
 	if (piece->clock.v > hlc_of_ms(group->now_ms + shard->options.skew_ms_max).v)
 		return tide_fail(error, TIDE_HELD, "the source's clock is too far ahead");
-	if (vector_get(&piece->vector, shard->work.id).seq > shard->work.last_seq)
+	if (vector_get(&piece->vector, shard->work.id).seq > shard->work.last_seq) {
+		(void)group_fork(group, FORK_COPY, piece->source,
+		    vector_get(&piece->vector, shard->work.id).seq);
 		return tide_fail(error, TIDE_FORKED,
 		    "the source has records of this region that its own journal does not have");
+	}
 	/* A replica that was here before must find its own last record of that table in the snapshot. */
 	if (vector_get(&piece->vector, shard->work.id).seq < table->own_last.seq)
 		return tide_fail(

@@ -143,7 +143,6 @@ start_again(struct shard *shard, const struct identity *identity, struct tide_er
 	shard->bytes_at_checkpoint = 0;
 	shard__told_fini(shard);
 	shard__published(shard, true);
-	buf_clear(&shard->collect_cursor);
 	return fold_copy(&shard->work, &shard->live);
 }
 

@@ -91,6 +91,14 @@ shard_set_naming(struct shard *shard, bool (*describe)(void *arg, uint64_t table
 	shard->naming_arg = arg;
 }
 
+void
+shard_set_peers(struct shard *shard, const uint8_t *regions, unsigned n)
+{
+	shard->n_peers = 0;
+	for (unsigned i = 0; i < n && i < REGION_NUMBER_MAX; i++)
+		shard->peers[shard->n_peers++] = regions[i];
+}
+
 /* The folder is on disk when this returns: what is synced inside would be lost with it. */
 tide_err
 shard__make_dir(const char *path, struct tide_error *error)
@@ -178,6 +186,7 @@ shard_open(const struct shard_options *options, struct shard **out, struct tide_
 	shard->nonce = identity.nonce;
 	pthread_mutex_init(&shard->lock, NULL);
 	pthread_mutex_init(&shard->checkpoint_lock, NULL);
+	wall__init(&shard->wall);
 	health__init(&shard->health);
 	if ((rc = fold_init(&shard->live, identity.id)) != TIDE_OK)
 		tide_fail(error, rc, NULL);
@@ -212,9 +221,9 @@ shard_close(struct shard *shard, bool checkpoint)
 	shard__told_fini(shard);
 	fold_fini(&shard->live);
 	fold_fini(&shard->work);
-	buf_fini(&shard->collect_cursor);
 	pthread_mutex_destroy(&shard->lock);
 	pthread_mutex_destroy(&shard->checkpoint_lock);
+	wall__fini(&shard->wall);
 	health__fini(&shard->health);
 	free(shard->dir);
 	free(shard);

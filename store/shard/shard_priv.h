@@ -21,6 +21,7 @@ struct told {
 	struct hlc promise;
 	struct told_table *tables; /* vectors owned */
 	uint32_t n;
+	uint16_t dead[REGION_NUMBER_MAX + 1]; /* by region: its journals up to this incarnation are dead, it knew */
 };
 
 /* What is known of the disk. `lock` is taken last, and never held while waiting for the disk. */
@@ -31,6 +32,23 @@ struct health {
 		struct buf after, before;
 	} ranges[SHARD_DAMAGE_MAX]; /* of known.damage, as store keys */
 	bool searching; /* somebody is looking for a range's bounds */
+};
+
+struct wall_peer {
+	bool heard;
+	uint64_t heard_at; /* monotonic */
+	uint64_t ahead_ms; /* its clock is ahead of ours by at least this much */
+	uint64_t we_ahead_ms; /* ours of its, it told */
+};
+
+/* Our own clock and its witnesses: wall.c. `lock` is taken last. */
+struct wall {
+	pthread_mutex_t lock;
+	bool begun, jumped;
+	uint64_t base_real, base_mono; /* where real time is followed from */
+	uint64_t jumped_at;
+	struct clock_view now; /* as it was last said */
+	struct wall_peer peers[REGION_NUMBER_MAX + 1];
 };
 
 struct shard {
@@ -44,6 +62,9 @@ struct shard {
 	pthread_mutex_t lock;
 	struct fold live;
 	bool counted[REGION_NUMBER_MAX + 1];
+	uint8_t peers[REGION_NUMBER_MAX]; /* the cluster's other regions by configuration; constant */
+	unsigned n_peers;
+	struct wall wall;
 	uint64_t applied;
 	bool torn; /* store or `live` may hold half of a group: no checkpoint of that */
 	uint64_t bytes_at_checkpoint;
@@ -62,7 +83,6 @@ struct shard {
 	struct group *group;
 	struct told *told;
 	uint32_t n_told;
-	struct buf collect_cursor; /* where the walk for tombstones goes on */
 	struct {
 		shard_observe_fn fn;
 		void *arg;
@@ -148,10 +168,29 @@ tide_err shard__clear_store(struct kv *kv);
 tide_err shard__scan_open(struct shard *shard, struct kv_snapshot *snapshot,
     const struct shard_scan_range *range, struct shard_scan **out);
 
+/* --- close.c --- */
+
+/** Is that region another member, not declared lost? `*told`: what it told last, NULL: nothing yet. */
+bool shard__waited_for(const struct shard *shard, uint8_t region, const struct told **told);
+
+/** Is every journal that is known to be dead closed here? */
+bool shard__all_closed(const struct shard *shard);
+
+/* --- wall.c --- */
+
+void wall__init(struct wall *wall);
+void wall__fini(struct wall *wall);
+
+/** How far that region's clock is ahead of ours at least, as it was last heard. Any thread. */
+uint64_t wall__ahead(struct shard *shard, uint8_t region);
+
 /* --- told.c --- */
 
 const struct told *shard__told(const struct shard *shard, struct jid origin);
 void shard__told_release(struct told *told);
 void shard__told_fini(struct shard *shard);
+
+/** Can no other region send something older than this version of that table's item any more? Committer thread. */
+bool shard__tombstone_may_go(const struct shard *shard, uint64_t table, struct version version);
 
 #endif

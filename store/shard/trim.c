@@ -80,7 +80,7 @@ tide_err
 group_trim(struct group *group, uint64_t retention_ms, uint64_t *below)
 {
 	struct shard *shard = group->shard;
-	uint64_t now = shard_wall_ms(shard), by_clock;
+	uint64_t now = group->now_ms, by_clock;
 	tide_err rc;
 
 	*below = journal_first_seq(shard->journal);

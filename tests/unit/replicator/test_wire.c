@@ -16,8 +16,9 @@ static struct wire_table tables[] = {
     {1, 3, true, {entries, 2, 2}, {entries, 1, 1}, {false, 0, 0, {NULL, 0}, 0, 0}},
     {1ULL << 62, 1, true, {NULL, 0, 0}, {NULL, 0, 0}, {true, 2, 77, {(const uint8_t *)"cursor", 6}, 5, 1000}},
 };
-static struct wire_member members[] = {{1, 1, 5, true, false}, {2, 3, 1ULL << 63, false, true}};
+static struct wire_member members[] = {{1, 1, 5, true, false, 0}, {2, 3, 1ULL << 63, false, true, 501}};
 static struct wire_question questions[] = {{100, 9, {(const uint8_t *)"\2\3", 2}}};
+static struct wire_through closed[] = {{2, 65535}};
 static struct wire_wanted wanted[] = {{1, 5}, {2, 0}};
 static struct wire_told told[] = {{1, 3, {entries, 2, 2}}, {2, 0, {NULL, 0, 0}}};
 static uint64_t ids[] = {1, 2, UINT64_MAX};
@@ -28,14 +29,15 @@ static struct wire_loading loadings[] = {{100, 2, {(const uint8_t *)"loading", 7
 
 #define STATE                                                                                                \
 	{                                                                                                    \
-		{0x01000100}, 5, {6}, 7, tables, 2, members, 2, questions, 1                                 \
+		{0x01000100}, 5, {6}, 7, tables, 2, members, 2, questions, 1, closed, 1                      \
 	}
 #define RECORDS                                                                                              \
 	{                                                                                                    \
 		4, 5, {6, {7}}, {8, {9}}, true, 10, true, {11}, told, 2, 12, 13, 0,                          \
 		{                                                                                            \
 			(const uint8_t *)"units", 5                                                          \
-		}                                                                                            \
+		},                                                                                           \
+		    closed, 1                                                                                \
 	}
 #define PIECE                                                                                                \
 	{                                                                                                    \
@@ -55,7 +57,7 @@ static const struct wire_message samples[] = {
 	.hello = {1, 2, {(const uint8_t *)"eu-west-1", 9}, {0x01000200}, 5, {6}, 1, 7, true, STATE}},
     {.type = WIRE_SHIP_OPEN, .ship_open = {1, 2, {3}, 4, wanted, 2}},
     {.type = WIRE_SHIP_OPENED, .ship_opened = {UINT64_MAX}},
-    {.type = WIRE_SHIP_NEXT, .ship_next = {1, 262144, true}},
+    {.type = WIRE_SHIP_NEXT, .ship_next = {1, 262144, true, 7}},
     {.type = WIRE_RECORDS, .records = RECORDS},
     {.type = WIRE_SHIP_CLOSE, .ship_close = {1}},
     {.type = WIRE_SNAP_READ, .snap_read = {1, 2, {(const uint8_t *)"after", 5}, 3}},
@@ -74,6 +76,7 @@ static const struct wire_message samples[] = {
     {.type = WIRE_LINKS, .links = {1, links, 1, origins, 1, loadings, 1}},
     {.type = WIRE_STATUS_ASK},
     {.type = WIRE_STATUS, .status = {{(const uint8_t *)"{}", 2}}},
+    {.type = WIRE_REINCARNATE, .reincarnate = {{(const uint8_t *)"eu-west-1", 9}}},
     {.type = WIRE_MEMBER_LOST, .member_lost = {{(const uint8_t *)"eu-west-1", 9}}},
 };
 #define SAMPLES (sizeof samples / sizeof samples[0])
@@ -163,12 +166,13 @@ what_a_later_version_adds_is_passed_over(void **state)
 
 	(void)state;
 	arena_init(&arena, 0);
-	pack_array(&bytes, 7);
+	pack_array(&bytes, 8);
 	pack_uint(&bytes, WIRE_PROTOCOL);
 	pack_uint(&bytes, WIRE_SHIP_NEXT);
 	pack_uint(&bytes, 5);
 	pack_uint(&bytes, 6);
 	pack_bool(&bytes, true);
+	pack_uint(&bytes, 7);
 	pack_str(&bytes, "new");
 	pack_array(&bytes, 2);
 	pack_nil(&bytes);
