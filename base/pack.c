@@ -33,6 +33,21 @@ pack_uint(struct buf *out, uint64_t v)
 }
 
 void
+pack_int(struct buf *out, int64_t v)
+{
+	if (v >= 0)
+		pack_uint(out, (uint64_t)v);
+	else if (v >= -32)
+		buf_append_byte(out, (uint8_t)v);
+	else
+		pack_sized(out, 0xd0, (uint64_t)v,
+		    v >= INT8_MIN    ? 1
+		    : v >= INT16_MIN ? 2
+		    : v >= INT32_MIN ? 4
+				     : 8);
+}
+
+void
 pack_bool(struct buf *out, bool v)
 {
 	buf_append_byte(out, v ? 0xc3 : 0xc2);

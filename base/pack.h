@@ -1,5 +1,6 @@
 /*
- * msgpack, written into a buf and read back with bounds: for notes, checkpoints and messages.
+ * msgpack, written into a buf and read back with bounds: for units, notes, checkpoints and messages. Every head that is
+ * written is the shortest; failed growth shows in buf_check.
  *
  * The reader keeps its first failure; later reads do nothing and give zeros, so that a decoder of many steps tests once,
  * at its end. Nothing is believed before it is known to fit: a count read from outside is checked against the bytes left.
@@ -12,6 +13,7 @@
 
 void pack_array(struct buf *out, uint32_t n);
 void pack_uint(struct buf *out, uint64_t v);
+void pack_int(struct buf *out, int64_t v);
 void pack_bool(struct buf *out, bool v);
 void pack_nil(struct buf *out);
 void pack_bin(struct buf *out, struct bytes v);

@@ -1,7 +1,6 @@
 #include "store/journal/unit.h"
 
-#include <msgpack.h>
-
+#include "base/pack.h"
 #include "store/journal/unit_form.h"
 
 uint64_t
@@ -10,123 +9,103 @@ unit_last_seq(const struct unit *unit)
 	return unit->first_seq + unit->n_records + unit->n_entries + (unit->note.at != NULL ? 1 : 0) - 1;
 }
 
-static int
-pack_write(void *to, const char *at, size_t n)
-{
-	buf_append(to, at, n); /* a failed growth shows in buf_check */
-	return 0;
-}
-
 static void
-pack_bytes(msgpack_packer *pk, struct bytes bytes)
+pack_vector(struct buf *out, const struct vector *vector)
 {
-	msgpack_pack_bin(pk, bytes.n);
-	msgpack_pack_bin_body(pk, bytes.at, bytes.n);
-}
-
-static void
-pack_vector(msgpack_packer *pk, const struct vector *vector)
-{
-	msgpack_pack_array(pk, vector->n * 3);
+	pack_array(out, (uint32_t)vector->n * 3);
 	for (size_t i = 0; i < vector->n; i++) {
-		msgpack_pack_uint32(pk, vector->entries[i].origin.v);
-		msgpack_pack_uint64(pk, vector->entries[i].mark.seq);
-		msgpack_pack_uint64(pk, vector->entries[i].mark.clock.v);
+		pack_uint(out, vector->entries[i].origin.v);
+		pack_uint(out, vector->entries[i].mark.seq);
+		pack_uint(out, vector->entries[i].mark.clock.v);
 	}
 }
 
 static void
-pack_fingerprint(msgpack_packer *pk, fingerprint_t fingerprint)
+pack_fingerprint(struct buf *out, fingerprint_t fingerprint)
 {
 	uint8_t bytes[FINGERPRINT_BYTES];
 
 	if (fingerprint == 0) {
-		msgpack_pack_nil(pk);
+		pack_nil(out);
 		return;
 	}
 	for (int i = FINGERPRINT_BYTES - 1; i >= 0; i--) {
 		bytes[i] = (uint8_t)fingerprint;
 		fingerprint >>= 8;
 	}
-	pack_bytes(pk, bytes_of(bytes, sizeof bytes));
+	pack_bin(out, bytes_of(bytes, sizeof bytes));
 }
 
 static void
-pack_local(msgpack_packer *pk, const struct record *record)
+pack_local(struct buf *out, const struct record *record)
 {
-	msgpack_pack_array(pk, LOCAL_FIELDS);
-	if (record->lost)
-		msgpack_pack_true(pk);
-	else
-		msgpack_pack_false(pk);
+	pack_array(out, LOCAL_FIELDS);
+	pack_bool(out, record->lost);
 	if (record->has_before)
-		pack_bytes(pk, record->before);
+		pack_bin(out, record->before);
 	else
-		msgpack_pack_nil(pk);
-	msgpack_pack_uint64(pk, record->table_prev_seq);
-	msgpack_pack_uint64(pk, record->item_prev_seq);
-	msgpack_pack_int32(pk, record->count_delta);
-	msgpack_pack_int64(pk, record->bytes_delta);
-	pack_fingerprint(pk, record->fingerprint_delta);
+		pack_nil(out);
+	pack_uint(out, record->table_prev_seq);
+	pack_uint(out, record->item_prev_seq);
+	pack_int(out, record->count_delta);
+	pack_int(out, record->bytes_delta);
+	pack_fingerprint(out, record->fingerprint_delta);
 }
 
 static void
-pack_record(msgpack_packer *pk, const struct record *record, struct jid unit_origin, bool disk)
+pack_record(struct buf *out, const struct record *record, struct jid unit_origin, bool disk)
 {
-	msgpack_pack_array(pk, disk ? RECORD_FIELDS_DISK : RECORD_FIELDS_WIRE);
+	pack_array(out, disk ? RECORD_FIELDS_DISK : RECORD_FIELDS_WIRE);
 	if (jid_same(record->version.origin, unit_origin))
-		msgpack_pack_nil(pk);
+		pack_nil(out);
 	else
-		msgpack_pack_uint32(pk, record->version.origin.v);
-	msgpack_pack_uint64(pk, record->version.clock.v);
-	msgpack_pack_uint64(pk, record->origin_seq);
-	msgpack_pack_uint64(pk, record->origin_prev.seq);
-	msgpack_pack_uint64(pk, record->origin_prev.clock.v);
-	msgpack_pack_uint64(pk, record->table);
-	pack_bytes(pk, record->key);
+		pack_uint(out, record->version.origin.v);
+	pack_uint(out, record->version.clock.v);
+	pack_uint(out, record->origin_seq);
+	pack_uint(out, record->origin_prev.seq);
+	pack_uint(out, record->origin_prev.clock.v);
+	pack_uint(out, record->table);
+	pack_bin(out, record->key);
 	if (record->tombstone)
-		msgpack_pack_nil(pk);
+		pack_nil(out);
 	else
-		pack_bytes(pk, record->image);
-	msgpack_pack_array(pk, (size_t)record->n_parts * 2);
+		pack_bin(out, record->image);
+	pack_array(out, record->n_parts * 2);
 	for (uint32_t i = 0; i < record->n_parts; i++) {
-		msgpack_pack_uint64(pk, record->parts[i].table);
-		msgpack_pack_uint64(pk, record->parts[i].origin_seq);
+		pack_uint(out, record->parts[i].table);
+		pack_uint(out, record->parts[i].origin_seq);
 	}
 	if (disk)
-		pack_local(pk, record);
+		pack_local(out, record);
 }
 
 static void
-pack_records(msgpack_packer *pk, const struct record *records, uint32_t n, struct jid unit_origin, bool disk)
+pack_records(struct buf *out, const struct record *records, uint32_t n, struct jid unit_origin, bool disk)
 {
-	msgpack_pack_array(pk, n);
+	pack_array(out, n);
 	for (uint32_t i = 0; i < n; i++)
-		pack_record(pk, &records[i], unit_origin, disk);
+		pack_record(out, &records[i], unit_origin, disk);
 }
 
 static void
 pack_unit(const struct unit *unit, struct buf *out, bool disk)
 {
-	msgpack_packer pk;
-
-	msgpack_packer_init(&pk, out, pack_write);
-	msgpack_pack_array(&pk, disk ? UNIT_FIELDS_DISK : UNIT_FIELDS_WIRE);
-	msgpack_pack_int(&pk, UNIT_FORMAT);
-	msgpack_pack_int(&pk, disk ? UNIT_FORM_DISK : UNIT_FORM_WIRE);
-	msgpack_pack_int(&pk, (int)unit->kind);
-	msgpack_pack_uint32(&pk, unit->origin.v);
-	pack_vector(&pk, &unit->seen);
-	pack_records(&pk, unit->records, unit->n_records, unit->origin, disk);
+	pack_array(out, disk ? UNIT_FIELDS_DISK : UNIT_FIELDS_WIRE);
+	pack_uint(out, UNIT_FORMAT);
+	pack_uint(out, disk ? UNIT_FORM_DISK : UNIT_FORM_WIRE);
+	pack_uint(out, unit->kind);
+	pack_uint(out, unit->origin.v);
+	pack_vector(out, &unit->seen);
+	pack_records(out, unit->records, unit->n_records, unit->origin, disk);
 	if (!disk)
 		return;
-	msgpack_pack_uint64(&pk, unit->first_seq);
-	pack_vector(&pk, &unit->entries_seen);
-	pack_records(&pk, unit->entries, unit->n_entries, unit->origin, disk);
+	pack_uint(out, unit->first_seq);
+	pack_vector(out, &unit->entries_seen);
+	pack_records(out, unit->entries, unit->n_entries, unit->origin, disk);
 	if (unit->note.at != NULL)
-		pack_bytes(&pk, unit->note);
+		pack_bin(out, unit->note);
 	else
-		msgpack_pack_nil(&pk);
+		pack_nil(out);
 }
 
 void

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-#include <msgpack.h>
 
 #include "store/item/codec.h"
 #include "tests/unit/item/random_value.h"
@@ -50,35 +49,6 @@ random_trees_survive_a_round_trip(void **state)
 		arena_fini(&arena);
 		buf_fini(&once);
 		buf_fini(&again);
-	}
-}
-
-static void
-what_is_written_is_msgpack(void **state)
-{
-	struct random random = {SEED + 1};
-	int i;
-
-	(void)state;
-	for (i = 0; i < 300; i++) {
-		struct arena arena;
-		struct value item;
-		struct buf buf = {0};
-		msgpack_unpacked unpacked;
-		size_t offset = 0;
-
-		arena_init(&arena, 0);
-		item = random_item(&random, &arena, 40, 5);
-		value_encode(&item, &buf);
-		msgpack_unpacked_init(&unpacked);
-		assert_int_equal(msgpack_unpack_next(&unpacked, (const char *)buf.at, buf.n, &offset),
-		    MSGPACK_UNPACK_SUCCESS);
-		assert_int_equal(offset, buf.n);
-		assert_int_equal(unpacked.data.type, MSGPACK_OBJECT_MAP);
-		assert_int_equal(unpacked.data.via.map.size, item.map.n);
-		msgpack_unpacked_destroy(&unpacked);
-		arena_fini(&arena);
-		buf_fini(&buf);
 	}
 }
 
@@ -296,7 +266,6 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(random_trees_survive_a_round_trip),
-	    cmocka_unit_test(what_is_written_is_msgpack),
 	    cmocka_unit_test(every_length_of_head_survives),
 	    cmocka_unit_test(depth_is_bounded),
 	    cmocka_unit_test(what_is_not_canonical_is_corrupt),
