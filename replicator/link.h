@@ -125,7 +125,7 @@ enum link_action_kind {
 	/* to the peer `source` */
 	LINK_HELLO, /* state (ours) */
 	LINK_OPEN, /* origin, state (ours) */
-	LINK_NEXT, /* session, urgent */
+	LINK_NEXT, /* session, urgent, got */
 	LINK_CLOSE, /* session; no answer is waited for */
 	LINK_READ, /* table, snapshot, cursor */
 	LINK_LEAVE_ASK, /* table, number, state (ours) */
@@ -157,7 +157,7 @@ struct link_action {
 	uint64_t ticket;
 	uint8_t source;
 	struct jid origin, held_for;
-	uint64_t session, stream, index, table, snapshot, number, signature;
+	uint64_t session, stream, index, table, snapshot, number, signature, got;
 	bool urgent, restart;
 	struct bytes cursor; /* borrowed until the next call */
 	void *payload; /* stays the machine's, except in LINK_DROP */

@@ -78,6 +78,7 @@ static const struct wire_message samples[] = {
     {.type = WIRE_STATUS, .status = {{(const uint8_t *)"{}", 2}}},
     {.type = WIRE_REINCARNATE, .reincarnate = {{(const uint8_t *)"eu-west-1", 9}}},
     {.type = WIRE_MEMBER_LOST, .member_lost = {{(const uint8_t *)"eu-west-1", 9}}},
+    {.type = WIRE_REJOIN, .rejoin = {7}},
 };
 #define SAMPLES (sizeof samples / sizeof samples[0])
 
