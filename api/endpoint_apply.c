@@ -1,8 +1,8 @@
 /*
  * What peers sent, on its way into the journal: each APPLY and each LOAD is one operation on the committer's queue.
  *
- * Applies of one origin are numbered by its replicator and go to the committer in that order, whatever order nng's threads
- * deliver them in. There they are pending in their stream until they are applied: a batch may have to wait for another origin's,
+ * Applies of one origin are numbered by its replicator and go to the committer in that order, however they
+ * come. There they are pending in their stream until they are applied: a batch may have to wait for another origin's,
  * and two may have to wait for each other's first halves in turn, all within one group. After one that could not be applied the
  * rest of its stream is refused; the replicator starts a new one.
  */
@@ -149,21 +149,14 @@ apply_told(struct group *group, const struct answer *answer)
 	const struct wire_apply *apply = &answer->message.apply;
 	struct told_table *told =
 	    arena_calloc((struct arena *)&answer->arena, (apply->records.n_told + 1) * sizeof *told);
-	struct told_dead *dead =
-	    arena_calloc((struct arena *)&answer->arena, (apply->records.n_dead + 1) * sizeof *dead);
-	tide_err rc;
 
-	if (told == NULL || dead == NULL)
+	if (told == NULL)
 		return TIDE_NOMEM;
 	for (uint32_t i = 0; i < apply->records.n_told; i++)
 		told[i] = (struct told_table){apply->records.told[i].table,
 		    (enum replica_state)apply->records.told[i].state, apply->records.told[i].vector};
 	lag_told(answer->endpoint->region->lag, jid_region(apply->origin), told, apply->records.n_told);
-	rc = group_told(group, apply->origin, apply->records.promise, told, apply->records.n_told);
-	for (uint32_t i = 0; i < apply->records.n_dead && rc == TIDE_OK; i++)
-		dead[i] = (struct told_dead){
-		    apply->records.dead[i].region, apply->records.dead[i].incarnation};
-	return rc == TIDE_OK ? group_told_dead(group, dead, apply->records.n_dead) : rc;
+	return group_told(group, apply->origin, apply->records.promise, told, apply->records.n_told);
 }
 
 static tide_err

@@ -75,11 +75,14 @@ put_table(struct buf *out, struct region *region, const struct table_view *view)
 	    view->id <= TABLE_BUILT_IN_MAX ? "true" : "false", view->items, view->bytes,
 	    (uint64_t)(view->fingerprint >> 64), (uint64_t)view->fingerprint);
 	put_vector(out, "vector", &view->vector);
-	if (view->state == REPLICA_CATCHUP) {
+	if (view->state == REPLICA_CATCHUP || view->state == REPLICA_MERGING) {
 		buf_append_byte(out, ',');
 		put_vector(out, "position", &view->position);
 	}
-	if (view->state == REPLICA_CREATING)
+	if (view->rejoin != REJOIN_NONE)
+		buf_append_format(out, ",\"rejoin\":\"%s\"", endpoint_rejoin_name(view->rejoin));
+	if (view->state == REPLICA_CREATING ||
+	    (view->rejoin >= REJOIN_LOADING && view->rejoin <= REJOIN_MERGING))
 		buf_append_format(out,
 		    ",\"bootstrap\":{\"under_way\":%s,\"source\":\"%s\",\"items_loaded\":%" PRIu64
 		    ",\"items_expected\":%" PRIu64 "}",
@@ -193,8 +196,12 @@ static void
 put_document(struct buf *out, struct region *region, const struct endpoint_view *all)
 {
 	const struct shard_view *view = &all->shard;
-	bool first = true;
+	bool first = true, needed = false, rejoining = false;
 
+	for (size_t i = 0; i < view->n_tables; i++) {
+		needed |= view->tables[i].rejoin == REJOIN_NEEDED;
+		rejoining |= view->tables[i].rejoin > REJOIN_NEEDED;
+	}
 	buf_append_byte(out, '{');
 	put_text(out, "region", bytes_of_string(region->config.region));
 	buf_append_format(out, ",\"number\":%u,", region->config.number);
@@ -202,10 +209,11 @@ put_document(struct buf *out, struct region *region, const struct endpoint_view 
 	buf_append_format(out,
 	    ",\"nonce\":\"%016" PRIx64 "\",\"may_write\":%s,\"started_ms\":%" PRIu64 ",\"now_ms\":%" PRIu64
 	    ",\"last_seq\":%" PRIu64 ",\"clock\":%" PRIu64 ",\"conflicts\":%" PRIu64 ",\"applied\":%" PRIu64
-	    ",\"groups\":%" PRIu64 ",\"operations\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"tables\":[",
+	    ",\"groups\":%" PRIu64 ",\"operations\":%" PRIu64 ",\"bytes\":%" PRIu64
+	    ",\"needs_bootstrap\":%s,\"rejoining\":%s,\"tables\":[",
 	    view->nonce, all->may_write ? "true" : "false", region->started_ms, all->wall_ms, view->last_seq,
 	    view->clock.v, view->conflicts, view->applied, all->committer.groups, all->committer.operations,
-	    all->committer.bytes);
+	    all->committer.bytes, needed ? "true" : "false", rejoining ? "true" : "false");
 	for (size_t i = 0; i < view->n_tables; i++) {
 		if (view->tables[i].state == REPLICA_ABSENT)
 			continue;

@@ -14,6 +14,14 @@ endpoint_state_name(enum replica_state state)
 }
 
 const char *
+endpoint_rejoin_name(enum table_rejoin rejoin)
+{
+	static const char *const names[] = {"none", "needed", "loading", "loaded", "merging", "following"};
+
+	return (unsigned)rejoin < sizeof names / sizeof names[0] ? names[rejoin] : "?";
+}
+
+const char *
 endpoint_region_name(const struct region *region, uint8_t number)
 {
 	if (number == region->config.number)

@@ -29,4 +29,7 @@ const char *endpoint_region_name(const struct region *region, uint8_t number);
 /** "ACTIVE" and the like. */
 const char *endpoint_state_name(enum replica_state state);
 
+/** "needed" and the like; "none". */
+const char *endpoint_rejoin_name(enum table_rejoin rejoin);
+
 #endif

@@ -2,6 +2,7 @@
  * The maintenance thread of an API process: what has to happen now and then, without a request asking for it.
  *
  *     every second, or when membership is poked   a step of membership; replicas that stand at the region's cut become ACTIVE
+ *     the same                                    tables that rejoin are merged with what was loaded for them
  *     when the journal has grown enough           a checkpoint
  *     every ten seconds                           tombstones and expired conflict entries that may go
  *     every minute                                journal segments that nobody needs any more

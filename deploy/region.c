@@ -1,12 +1,13 @@
 /*
  * `tidemark region PLACES lost NAME`: tell the regions that remain that one will not come back, so that nobody waits for it:
- * not a new incarnation that wants to be counted, not a tombstone that wants to be forgotten.
+ * not a new incarnation that wants to be counted, not a tombstone that wants to be forgotten. And `rejoin NAME`: rejoin.c.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "deploy/command.h"
 #include "deploy/places.h"
+#include "deploy/rejoin.h"
 #include "replicator/ask.h"
 
 #define TELL_MS 5000
@@ -40,23 +41,46 @@ tell(const struct places *places, const char *lost)
 	return status;
 }
 
+static int
+bring_back(const struct places *places, const char *name, const char *table, bool wait)
+{
+	for (size_t i = 0; i < places->n; i++)
+		if (strcmp(places->at[i].region, name) == 0)
+			return region_rejoin(&places->at[i], table, wait);
+	return command_usage("region: %s is not among the regions named", name);
+}
+
 int
 command_region(int argc, char **argv)
 {
-	static const struct option options[] = {PLACES_OPTIONS, {0}};
+	static const struct option options[] = {PLACES_OPTIONS, {"table", required_argument, NULL, 't'},
+	    {"no-wait", no_argument, NULL, 'n'}, {0}};
 	struct places places = {0};
 	struct tide_error error = {0};
+	const char *table = NULL, *verb = "", *name = NULL;
 	int option, status = COMMAND_OK;
+	bool wait = true;
 
-	while (status == COMMAND_OK && (option = getopt_long(argc, argv, "", options, NULL)) != -1)
-		if (places_take(&places, option, optarg, &error) != TIDE_OK)
+	while (status == COMMAND_OK && (option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == 't')
+			table = optarg;
+		else if (option == 'n')
+			wait = false;
+		else if (places_take(&places, option, optarg, &error) != TIDE_OK)
 			status = command_usage("%s", error.message);
-	if (status == COMMAND_OK &&
-	    (argc - optind != 2 || strcmp(argv[optind], "lost") != 0 || places.n == 0))
-		status = command_usage(
-		    "region: needs the regions to tell (--data, --config or --endpoint) and 'lost NAME'");
-	if (status == COMMAND_OK)
-		status = tell(&places, argv[optind + 1]);
+	}
+	if (argc - optind == 2) {
+		verb = argv[optind];
+		name = argv[optind + 1];
+	}
+	if (status == COMMAND_OK && places.n > 0 && strcmp(verb, "lost") == 0)
+		status = tell(&places, name);
+	else if (status == COMMAND_OK && places.n > 0 && strcmp(verb, "rejoin") == 0)
+		status = bring_back(&places, name, table, wait);
+	else if (status == COMMAND_OK)
+		status =
+		    command_usage("region: needs regions (--data, --config or --endpoint) and 'lost NAME' "
+				  "or 'rejoin NAME'");
 	places_fini(&places);
 	return status;
 }

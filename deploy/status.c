@@ -116,9 +116,13 @@ print_region(const struct report *report)
 	printf("%s: journal %.*s", report->name, (int)journal.n, (const char *)journal.at);
 	print_number(", sequence %s", tree_number(&report->status, "last_seq"));
 	print_number(", conflicts logged %s", tree_number(&report->status, "conflicts"));
-	printf("%s\n", tree_true(&report->status, "may_write")
-			   ? ""
-			   : ", REFUSES WRITES (a member has not counted it yet)");
+	if (!tree_true(&report->status, "may_write"))
+		printf(", REFUSES WRITES (a member has not counted it yet)");
+	if (tree_true(&report->status, "needs_bootstrap"))
+		printf(", NEEDS BOOTSTRAP (tidemark region rejoin %s)", report->name);
+	if (tree_true(&report->status, "rejoining"))
+		printf(", REJOINING (its tables do not stand at one cut)");
+	printf("\n");
 	print_links(report);
 }
 
@@ -152,6 +156,11 @@ print_table(const struct table_report *table)
 		print_number(" %10s items", tree_number(row, "items"));
 		printf("  %.*s  ", (int)fingerprint.n, (const char *)fingerprint.at);
 		print_vector(json_get(row, "vector"));
+		if (json_get(row, "rejoin") != NULL) {
+			struct bytes rejoin = tree_text(row, "rejoin");
+
+			printf("  rejoin: %.*s", (int)rejoin.n, (const char *)rejoin.at);
+		}
 		if (json_get(row, "bootstrap") != NULL) {
 			print_number("  loading %s", tree_number(row, "bootstrap.items_loaded"));
 			print_number(" of %s", tree_number(row, "bootstrap.items_expected"));

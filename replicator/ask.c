@@ -1,65 +1,150 @@
 #include "replicator/ask.h"
 
-#include <nng/nng.h>
-#include <nng/protocol/reqrep0/req.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
 
-#include "replicator/wire.h"
+#include "replicator/client.h"
 
-/* One question, one answer of the type wanted; `answer` borrows from `*in`, which is the caller's to nng_free. */
-static tide_err
-exchange(nng_socket socket, const struct wire_message *question, enum wire_type wanted, struct arena *arena,
-    void **in, size_t *n, struct wire_message *answer, struct tide_error *error)
+/* One question with a client of its own: what its thread tells us. */
+struct asking {
+	pthread_mutex_t lock;
+	pthread_cond_t news;
+	bool connected, over;
+	struct call *call; /* once it is over */
+	char why[160];
+};
+
+static void
+on_connected(void *arg, bool up)
 {
-	struct buf out = {0};
-	tide_err rc = wire_encode(question, &out);
-	int failed = 0;
+	struct asking *asking = arg;
 
-	if (rc == TIDE_OK && ((failed = nng_send(socket, out.at, out.n, 0)) != 0 ||
-				 (failed = nng_recv(socket, in, n, NNG_FLAG_ALLOC)) != 0))
-		rc = tide_fail(error, TIDE_UNAVAILABLE, "no answer: %s", nng_strerror(failed));
-	if (rc == TIDE_OK)
-		rc = wire_decode(arena, bytes_of(*in, *n), answer, error);
-	if (rc == TIDE_OK && answer->type == WIRE_ERROR)
-		rc = tide_fail(error, answer->error.code, "%.*s", (int)answer->error.message.n,
-		    (const char *)answer->error.message.at);
-	else if (rc == TIDE_OK && answer->type != wanted)
-		rc = tide_fail(error, TIDE_CORRUPT, "%s came for an answer", wire_type_name(answer->type));
-	buf_fini(&out);
+	pthread_mutex_lock(&asking->lock);
+	asking->connected = up;
+	pthread_cond_signal(&asking->news);
+	pthread_mutex_unlock(&asking->lock);
+}
+
+static void
+on_refused(void *arg, const char *why)
+{
+	struct asking *asking = arg;
+
+	pthread_mutex_lock(&asking->lock);
+	snprintf(asking->why, sizeof asking->why, "%s", why);
+	pthread_cond_signal(&asking->news);
+	pthread_mutex_unlock(&asking->lock);
+}
+
+static void
+on_done(struct call *call)
+{
+	struct asking *asking = call->arg;
+
+	pthread_mutex_lock(&asking->lock);
+	asking->call = call;
+	asking->over = true;
+	pthread_cond_signal(&asking->news);
+	pthread_mutex_unlock(&asking->lock);
+}
+
+static struct timespec
+after(uint32_t ms)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	at.tv_sec += ms / 1000;
+	at.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (at.tv_nsec >= 1000000000) {
+		at.tv_sec++;
+		at.tv_nsec -= 1000000000;
+	}
+	return at;
+}
+
+/* The answer's bytes into `call`, which the client keeps. */
+static tide_err
+exchange(struct asking *asking, struct client *client, const char *address, uint32_t ms_max,
+    const struct wire_message *question, struct call **call, struct tide_error *error)
+{
+	struct timespec until = after(ms_max);
+	tide_err rc = TIDE_OK;
+
+	pthread_mutex_lock(&asking->lock);
+	while (!asking->connected && asking->why[0] == 0 &&
+	       pthread_cond_timedwait(&asking->news, &asking->lock, &until) == 0)
+		;
+	if (!asking->connected)
+		rc = tide_fail(error, TIDE_UNAVAILABLE, "nobody answers at %s: %s", address,
+		    asking->why[0] != 0 ? asking->why : "timed out");
+	pthread_mutex_unlock(&asking->lock);
+	if (rc != TIDE_OK)
+		return rc;
+	rc = client_ask(client, wire_frame_encode(question), ms_max, 0, on_done, asking);
+	if (rc != TIDE_OK)
+		return tide_fail(error, rc, "no answer: %s", tide_err_text(rc));
+	pthread_mutex_lock(&asking->lock);
+	while (!asking->over)
+		pthread_cond_wait(&asking->news, &asking->lock); /* at the latest its time runs out */
+	*call = asking->call;
+	pthread_mutex_unlock(&asking->lock);
+	if ((*call)->answer == NULL)
+		return tide_fail(error, TIDE_UNAVAILABLE, "no answer: %s",
+		    (*call)->failed == TIDE_AGAIN ? "timed out" : "the connection is gone");
+	return TIDE_OK;
+}
+
+/* `json` (may be NULL) gets what a STATUS carries. */
+static tide_err
+understand(struct bytes in, enum wire_type wanted, struct buf *json, struct tide_error *error)
+{
+	struct wire_message answer;
+	struct arena arena;
+	tide_err rc;
+
+	arena_init(&arena, WIRE_ARENA_MAX);
+	rc = wire_decode(&arena, in, &answer, error);
+	if (rc == TIDE_OK && answer.type == WIRE_ERROR)
+		rc = tide_fail(error, answer.error.code, "%.*s", (int)answer.error.message.n,
+		    (const char *)answer.error.message.at);
+	else if (rc == TIDE_OK && answer.type != wanted)
+		rc = tide_fail(error, TIDE_CORRUPT, "%s came for an answer", wire_type_name(answer.type));
+	if (rc == TIDE_OK && json != NULL) {
+		buf_append(json, answer.status.json.at, answer.status.json.n);
+		if ((rc = buf_check(json)) != TIDE_OK)
+			tide_fail(error, rc, NULL);
+	}
+	arena_fini(&arena);
 	return rc;
 }
 
-/* With a connection of its own. `json` (may be NULL) gets what a STATUS carries. */
 static tide_err
 ask(const char *address, uint32_t ms_max, const struct wire_message *question, enum wire_type wanted,
     struct buf *json, struct tide_error *error)
 {
-	struct wire_message answer;
-	struct arena arena;
-	nng_socket socket;
-	void *in = NULL;
-	size_t n = 0;
+	struct asking asking = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	struct client_options options = {.address = address,
+	    .calls_max = 1,
+	    .connected = on_connected,
+	    .refused = on_refused,
+	    .arg = &asking};
+	pthread_condattr_t monotonic;
+	struct client *client = NULL;
+	struct call *call;
 	tide_err rc;
-	int failed;
 
-	if (nng_req0_open(&socket) != 0)
-		return tide_fail(error, TIDE_NOMEM, NULL);
-	nng_socket_set_ms(socket, NNG_OPT_SENDTIMEO, (nng_duration)ms_max);
-	nng_socket_set_ms(socket, NNG_OPT_RECVTIMEO, (nng_duration)ms_max);
-	nng_socket_set_size(socket, NNG_OPT_RECVMAXSZ, WIRE_MESSAGE_MAX);
-	arena_init(&arena, WIRE_ARENA_MAX);
-	if ((failed = nng_dial(socket, address, NULL, 0)) != 0)
-		rc = tide_fail(
-		    error, TIDE_UNAVAILABLE, "nobody answers at %s: %s", address, nng_strerror(failed));
-	else
-		rc = exchange(socket, question, wanted, &arena, &in, &n, &answer, error);
-	if (rc == TIDE_OK && json != NULL) {
-		buf_append(json, answer.status.json.at, answer.status.json.n);
-		rc = buf_check(json);
-	}
-	if (in != NULL)
-		nng_free(in, n);
-	arena_fini(&arena);
-	nng_close(socket);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&asking.news, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	if ((rc = client_open(&options, &client, error)) == TIDE_OK &&
+	    (rc = exchange(&asking, client, address, ms_max, question, &call, error)) == TIDE_OK)
+		rc = understand(wire_frame_bytes(call->answer), wanted, json, error);
+	client_close(client);
+	pthread_cond_destroy(&asking.news);
+	pthread_mutex_destroy(&asking.lock);
 	return rc;
 }
 
@@ -76,6 +161,14 @@ lost_tell(const char *address, uint32_t ms_max, const char *region, struct tide_
 {
 	const struct wire_message question = {
 	    .type = WIRE_MEMBER_LOST, .member_lost = {.name = bytes_of_string(region)}};
+
+	return ask(address, ms_max, &question, WIRE_DONE, NULL, error);
+}
+
+tide_err
+rejoin_tell(const char *address, uint32_t ms_max, uint64_t table, struct tide_error *error)
+{
+	const struct wire_message question = {.type = WIRE_REJOIN, .rejoin = {.table = table}};
 
 	return ask(address, ms_max, &question, WIRE_DONE, NULL, error);
 }

@@ -19,4 +19,10 @@ tide_err status_ask(const char *address, uint32_t ms_max, struct buf *json, stru
 /** Tell it that the region of that name is lost and not to be waited for. The same errors, and TIDE_USAGE: not one of its peers. */
 tide_err lost_tell(const char *address, uint32_t ms_max, const char *region, struct tide_error *error);
 
+/**
+ * Tell it to take back the replicas that fell behind what its peers keep: all of them (`table` 0), or that one, whether it did or not.
+ * The same errors, and TIDE_NOTFOUND: no such replica.
+ */
+tide_err rejoin_tell(const char *address, uint32_t ms_max, uint64_t table, struct tide_error *error);
+
 #endif

@@ -260,6 +260,7 @@ link_failed(struct link *link, uint64_t now, uint64_t ticket, const struct wire_
 		break;
 	case TICKET_FLOOR:
 		link->floor_asking = false;
+		link__floor_said(link, now); /* it is found again, if it is still so */
 		break;
 	case TICKET_LEAVE:
 		if (ticket_generation(ticket) == link->leave_generation)
@@ -293,8 +294,7 @@ link_done(struct link *link, uint64_t now, uint64_t ticket)
 		break;
 	case TICKET_FLOOR:
 		link->floor_asking = false;
-		link->floor_table = 0;
-		link__want_state(link);
+		link__floor_said(link, now);
 		break;
 	case TICKET_GRANTED:
 		link->granted_asking = false;

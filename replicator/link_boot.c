@@ -80,12 +80,15 @@ note_failed(struct link *link, const struct boot *boot, const struct wire_error 
 	link__reason(line->reason, error->message);
 }
 
+/* A new replica, or one that fell behind and loads a snapshot to be merged with it. */
 static const struct wire_table *
-creating(const struct link *link, uint64_t id)
+loading(const struct link *link, uint64_t id)
 {
 	const struct wire_table *table = link->state == NULL ? NULL : link__table(link->state->state, id);
 
-	return table != NULL && table->state == REPLICA_CREATING ? table : NULL;
+	if (table == NULL || (table->state != REPLICA_CREATING && table->rejoin != REJOIN_LOADING))
+		return NULL;
+	return table;
 }
 
 /* The catalog and the conflict log come first: what the others meet while loading needs them. */
@@ -93,7 +96,7 @@ static bool
 has_to_wait(const struct link *link, uint64_t id)
 {
 	return id > TABLE_CONFLICTS &&
-	       (creating(link, TABLE_CATALOG) != NULL || creating(link, TABLE_CONFLICTS) != NULL);
+	       (loading(link, TABLE_CATALOG) != NULL || loading(link, TABLE_CONFLICTS) != NULL);
 }
 
 static struct boot *
@@ -122,17 +125,57 @@ link__boots_scan(struct link *link, uint64_t now)
 	if (link->state == NULL)
 		return;
 	for (uint32_t i = 0; i < LINK_BOOTS_MAX; i++)
-		if (link->boots[i].used && creating(link, link->boots[i].table) == NULL)
+		if (link->boots[i].used && loading(link, link->boots[i].table) == NULL)
 			link__boot_end(link, &link->boots[i]);
 	for (uint32_t t = 0; t < link->state->state->n_tables; t++) {
 		uint64_t id = link->state->state->tables[t].id;
 
-		if (creating(link, id) == NULL || has_to_wait(link, id) || find(link, id) != NULL)
+		if (loading(link, id) == NULL || has_to_wait(link, id) || find(link, id) != NULL)
 			continue;
 		if ((boot = unused(link)) == NULL)
 			return;
 		*boot = (struct boot){
 		    .used = true, .table = id, .generation = ++link->generation, .since = now, .until = now};
+	}
+}
+
+/* --- replicas that fell behind --- */
+
+void
+link__floor_found(struct link *link, uint64_t now, struct jid origin, uint64_t table)
+{
+	if (table == 0 || link->floor_table != 0)
+		return;
+	link->floor_table = table;
+	link->floor_origin = origin;
+	link->floor_at = now;
+}
+
+/*
+ * The answer named one table. Others with records of that journal that we miss are likely to be in the same case; were each found only
+ * when the one before it has come back, the region would stand apart for as long as all of them take together.
+ */
+void
+link__floor_said(struct link *link, uint64_t now)
+{
+	const struct wire_state *ours = link->state != NULL ? link->state->state : NULL;
+	const struct peer *peer = link__peer(link, jid_region(link->floor_origin));
+	const struct wire_state *theirs = peer != NULL && peer->state == PEER_UP ? peer->hello->state : NULL;
+	uint64_t after = link->floor_table;
+
+	link->floor_table = 0;
+	link->floor_at = now;
+	link__want_state(link);
+	for (uint32_t i = 0; ours != NULL && theirs != NULL && i < ours->n_tables; i++) {
+		const struct wire_table *table = &ours->tables[i], *other = link__table(theirs, table->id);
+
+		if (table->id <= after || !table->shared || other == NULL || table->rejoin != REJOIN_NONE ||
+		    table->state != REPLICA_ACTIVE ||
+		    vector_get(&other->vector, link->floor_origin).seq <=
+			vector_get(&table->vector, link->floor_origin).seq)
+			continue;
+		link->floor_table = table->id;
+		return;
 	}
 }
 
@@ -206,6 +249,7 @@ link__boot_failed(
 		if (boot->state != BOOT_LOADING)
 			return;
 		note_failed(link, boot, error);
+		boot->failed = boot->source->region;
 		if (error->code == TIDE_NOTFOUND)
 			restart(link, now, boot, 0); /* the snapshot, or the replica, is gone there */
 		else
@@ -255,11 +299,55 @@ serves(const struct peer *peer, uint64_t id)
 	return table->state == REPLICA_ACTIVE || table->state == REPLICA_LEAVING;
 }
 
-/* The peer that was asked before, with its snapshot; or the first that has the table; or nobody yet. */
+/* Of how many journals does this peer have more than the replica that fell behind? */
+static uint32_t
+gain(const struct peer *peer, const struct wire_table *ours)
+{
+	const struct wire_table *theirs = link__table(peer->hello->state, ours->id);
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < theirs->vector.n; i++)
+		n += theirs->vector.entries[i].mark.seq >
+		     vector_get(&ours->vector, theirs->vector.entries[i].origin).seq;
+	return n;
+}
+
+/*
+ * Begin at another peer each time, so that one bad source does not hold the table up for ever. A replica that fell behind takes the one
+ * that has most of what it misses. Those that have nothing of it fell behind, too, and are no use while another may come.
+ */
+static struct peer *
+any_source(struct link *link, const struct boot *boot, const struct wire_table *table)
+{
+	struct peer *best = NULL;
+	uint32_t most = 0;
+	bool all_up = true;
+
+	for (uint32_t i = 0; i < link->options.n_peers; i++) {
+		struct peer *peer = &link->peers[(i + boot->generation) % link->options.n_peers];
+		uint32_t n;
+
+		all_up &= peer->state == PEER_UP;
+		if (!serves(peer, boot->table))
+			continue;
+		if (table->rejoin != REJOIN_LOADING)
+			return peer;
+		/* Behind the others, but before those of no use: the one that failed last. */
+		n = gain(peer, table);
+		n = n == 0 ? 1 : peer->region == boot->failed ? 2 : 2 + n;
+		if (n > most) {
+			most = n;
+			best = peer;
+		}
+	}
+	return most == 1 && !all_up ? NULL : best;
+}
+
+/* The peer that was asked before, with its snapshot; or one that has the table; or nobody yet. */
 static void
 choose(struct link *link, uint64_t now, struct boot *boot)
 {
-	const struct wire_table *table = creating(link, boot->table);
+	const struct wire_table *table = loading(link, boot->table);
 	const struct wire_boot *before = &table->boot;
 	struct note_line *line;
 
@@ -278,13 +366,7 @@ choose(struct link *link, uint64_t now, struct boot *boot)
 			return;
 		}
 	} else {
-		/* Begin at another peer each time, so that one bad source does not hold the table up for ever. */
-		for (uint32_t i = 0; i < link->options.n_peers && boot->source == NULL; i++) {
-			struct peer *peer = &link->peers[(i + boot->generation) % link->options.n_peers];
-
-			if (serves(peer, boot->table))
-				boot->source = peer;
-		}
+		boot->source = any_source(link, boot, table);
 	}
 	boot->until = now + CHOOSE_MS;
 	if (boot->source == NULL) {
@@ -340,7 +422,7 @@ link__boot_next(struct link *link, uint64_t now, struct boot *boot, struct link_
 	case BOOT_CHOOSE:
 		if (link->states < boot->need_state)
 			return false;
-		if (creating(link, boot->table) == NULL) {
+		if (loading(link, boot->table) == NULL) {
 			link__boot_end(link, boot);
 			return false;
 		}

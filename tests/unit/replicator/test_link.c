@@ -27,6 +27,7 @@ struct table_line {
 	uint64_t id;
 	enum replica_state state;
 	uint64_t eu, ap; /* what of those journals it has */
+	enum table_rejoin rejoin;
 };
 
 struct state_of_region {
@@ -73,7 +74,8 @@ make_state(const struct state_of_region *from, uint8_t region, bool hello, uint1
 		    .shared = true,
 		    .vector = {entries[i], 2, 2},
 		    .position = {entries[i], 2, 2},
-		    .boot = from->boot};
+		    .boot = from->boot,
+		    .rejoin = (uint8_t)from->tables[i].rejoin};
 	}
 	if (from->eu_incarnation != 0)
 		members[state.n_members++] =
@@ -622,6 +624,88 @@ a_snapshot_that_is_gone_starts_over(void **state)
 	assert_int_equal(f->last.snapshot, 0);
 }
 
+/* --- replicas that fell behind --- */
+
+static void
+all_tables_that_miss_records_of_that_journal_are_named(void **state)
+{
+	struct state_of_region ours = plain, theirs;
+	struct fixture *f = *state;
+
+	ours.n_tables = 4;
+	for (uint32_t i = 0; i < 4; i++)
+		ours.tables[i] = (struct table_line){USER_TABLE + i, REPLICA_ACTIVE, 5, 5};
+	ours.tables[2].rejoin = REJOIN_NEEDED; /* it is known of that one */
+	theirs = ours;
+	theirs.tables[0].ap = 9;
+	theirs.tables[2].eu = 9;
+	theirs.tables[3].eu = 9;
+	link_local_up(f->link, f->now);
+	answer_state(f, &ours);
+	greet(f, EU, &theirs);
+	assert_true(wants(f, LINK_OPEN));
+	fail_last(f, TIDE_NOTFOUND, USER_TABLE);
+	assert_true(wants(f, LINK_BOOT));
+	assert_int_equal(f->last.table, USER_TABLE);
+	link_done(f->link, f->now, f->last.ticket);
+	assert_true(wants(f, LINK_BOOT));
+	assert_int_equal(f->last.table, USER_TABLE + 3);
+	link_done(f->link, f->now, f->last.ticket);
+	assert_false(wants(f, LINK_BOOT));
+}
+
+static struct state_of_region
+with_user_table(uint64_t eu, uint64_t ap, enum table_rejoin rejoin)
+{
+	struct state_of_region out = plain;
+
+	out.tables[2] = (struct table_line){USER_TABLE, REPLICA_ACTIVE, eu, ap, rejoin};
+	return out;
+}
+
+static void
+a_replica_that_fell_behind_loads_from_who_has_what_it_misses(void **state)
+{
+	struct state_of_region ours = with_user_table(5, 5, REJOIN_LOADING);
+	struct state_of_region behind_too = with_user_table(5, 5, REJOIN_NEEDED);
+	struct state_of_region whole = with_user_table(9, 9, REJOIN_NONE);
+	struct fixture *f = *state;
+
+	link_local_up(f->link, f->now);
+	answer_state(f, &ours);
+	greet(f, EU, &behind_too);
+	assert_false(wants(f, LINK_READ));
+	greet(f, AP, &whole);
+	pass(f, 100);
+	assert_true(wants(f, LINK_READ));
+	assert_int_equal(f->last.source, AP);
+	assert_int_equal(f->last.table, USER_TABLE);
+	assert_int_equal(f->last.snapshot, 0);
+}
+
+static void
+a_source_that_failed_comes_after_the_others(void **state)
+{
+	struct state_of_region ours = with_user_table(5, 5, REJOIN_LOADING);
+	struct state_of_region some = with_user_table(9, 5, REJOIN_NONE);
+	struct state_of_region whole = with_user_table(9, 9, REJOIN_NONE);
+	struct fixture *f = *state;
+
+	link_local_up(f->link, f->now);
+	answer_state(f, &ours);
+	greet(f, EU, &some);
+	assert_true(wants(f, LINK_READ));
+	fail_last(f, TIDE_CORRUPT, USER_TABLE);
+	greet(f, AP, &whole);
+	for (int i = 0; i < 2; i++) {
+		pass(f, 5000);
+		answer_state(f, &ours);
+		assert_true(wants(f, LINK_READ));
+		assert_int_equal(f->last.source, i == 0 ? AP : EU);
+		fail_last(f, TIDE_CORRUPT, USER_TABLE);
+	}
+}
+
 /* --- leaving --- */
 
 static void
@@ -700,6 +784,9 @@ main(void)
 	    T(a_table_is_loaded_piece_by_piece),
 	    T(user_tables_wait_for_the_catalog),
 	    T(a_bootstrap_goes_on_where_it_was),
+	    T(all_tables_that_miss_records_of_that_journal_are_named),
+	    T(a_replica_that_fell_behind_loads_from_who_has_what_it_misses),
+	    T(a_source_that_failed_comes_after_the_others),
 	    T(a_snapshot_that_is_gone_starts_over),
 	    T(each_staying_region_is_asked_and_its_yes_passed_on),
 	    T(without_the_api_process_nothing_is_asked),

@@ -29,15 +29,14 @@ static struct wire_loading loadings[] = {{100, 2, {(const uint8_t *)"loading", 7
 
 #define STATE                                                                                                \
 	{                                                                                                    \
-		{0x01000100}, 5, {6}, 7, tables, 2, members, 2, questions, 1, closed, 1                      \
+		{0x01000100}, 5, {6}, 7, tables, 2, members, 2, questions, 1, closed, 1, closed, 1                      \
 	}
 #define RECORDS                                                                                              \
 	{                                                                                                    \
 		4, 5, {6, {7}}, {8, {9}}, true, 10, true, {11}, told, 2, 12, 13, 0,                          \
 		{                                                                                            \
 			(const uint8_t *)"units", 5                                                          \
-		},                                                                                           \
-		    closed, 1                                                                                \
+		}                                                                                            \
 	}
 #define PIECE                                                                                                \
 	{                                                                                                    \
