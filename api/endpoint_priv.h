@@ -158,4 +158,7 @@ void hello__forked(struct endpoint *endpoint, enum fork_reason reason, uint8_t p
 void status__links(struct answer *answer); /* any */
 void status__ask(struct answer *answer); /* worker */
 
+/** Append `,"disk":{...}`. Any thread. In endpoint_disk.c. */
+void status__disk(struct buf *out, struct region *region);
+
 #endif

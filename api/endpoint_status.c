@@ -223,6 +223,7 @@ put_document(struct buf *out, struct region *region, const struct endpoint_view 
 	}
 	buf_append_string(out, "],");
 	put_vector(out, "position", &view->position);
+	status__disk(out, region);
 	buf_append_string(out, ",\"members\":[");
 	for (size_t i = 0; i < view->n_members; i++) {
 		buf_append_string(out, i > 0 ? "," : "");

@@ -19,6 +19,7 @@
 
 #define DRAIN_MS 15000
 #define STOP_SECONDS 45 /* draining, the last checkpoint, and room */
+#define WAIT_SECONDS_MAX 10 /* between two starts on a bad disk */
 
 /* Everything that is open, in the order of opening. */
 struct process {
@@ -188,8 +189,22 @@ stop(struct process *process, const struct program *program, bool clean)
 	naming_close(process->naming);
 	catalog_close(region->catalog);
 	shard_close(region->shard, clean);
-	if (process->pid_written)
+	if (process->pid_written && !atomic_load(&region->renew))
 		program_remove_pid(program);
+}
+
+/* A start that failed for want of a disk, which a person may mend without a thought of this process: wait, and start over in place. */
+static int
+wait_for_disk(const struct tide_error *error)
+{
+	unsigned seconds = program_renewals() < WAIT_SECONDS_MAX ? program_renewals() + 1 : WAIT_SECONDS_MAX;
+
+	log_err("API-WAITS", "for=\"the disk\" seconds=%u why=\"%s\"", seconds, error->message);
+	if (program_wait_for(seconds))
+		return 0;
+	program_renew_at_end();
+	program_renew();
+	return 1;
 }
 
 int
@@ -201,6 +216,7 @@ main(int argc, char **argv)
 	    .farewell = "finish requests under way, close and exit 0",
 	    .version = TIDEMARK_VERSION};
 	struct tide_error error;
+	bool renew;
 	int status = program_begin(&program, argc, argv, &process.region.config);
 
 	if (status >= 0)
@@ -209,12 +225,21 @@ main(int argc, char **argv)
 	if (start(&process, &program, &error) != TIDE_OK) {
 		fprintf(stderr, "tidemark-api: %s\n", error.message);
 		stop(&process, &program, false);
+		/* A process that was started over must not end for what it has just come back from. */
+		if (error.code == TIDE_FULL || (error.code == TIDE_IO && program_renewals() > 0))
+			return wait_for_disk(&error);
 		return 1;
 	}
 	program_wait();
+	renew = atomic_load(&process.region.renew);
 	log_info("API-STOPPING", "region=%s", process.region.config.region);
+	if (renew)
+		program_renew_at_end();
 	program_stop_within(STOP_SECONDS);
-	stop(&process, &program, true);
+	/* What is sealed is not checkpointed: its end is not known. */
+	stop(&process, &program, !renew);
 	log_info("API-STOPPED", "region=%s", process.region.config.region);
+	if (renew)
+		program_renew(); /* comes back only when it was asked to stop, or cannot */
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "api/heal.h"
 #include "api/membership.h"
 #include "base/log.h"
 #include "store/shard/collect.h"
@@ -32,6 +33,7 @@ struct maintenance {
 	struct complaint membership, rejoin, align, collect, trim, checkpoint;
 	struct collect collect_walk;
 	uint32_t collected;
+	struct heal heal;
 };
 
 static uint64_t
@@ -222,7 +224,9 @@ run(void *arg)
 	struct maintenance *m = arg;
 
 	while (!atomic_load(&m->stopping)) {
-		maintenance_turn(m);
+		/* A sealed shard would only refuse each step. */
+		if (heal_step(m->region, &m->heal, now_ms(m)))
+			maintenance_turn(m);
 		nanosleep(&pause, NULL);
 		if (!atomic_load(&m->stopping))
 			membership_wait(m->region, MAINTENANCE_TURN_MS);

@@ -4,6 +4,8 @@
 #ifndef TIDE_API_REGION_H
 #define TIDE_API_REGION_H
 
+#include <stdatomic.h>
+
 #include "api/committer.h"
 #include "config/config.h"
 #include "store/catalog/catalog.h"
@@ -21,6 +23,7 @@ struct region {
 	struct lag *lag; /* api/lag.h; NULL where nobody looks */
 	struct metrics *metrics; /* api/metrics.h; the same */
 	uint64_t started_ms;
+	atomic_bool renew; /* heal.h: stop, and start over in place */
 };
 
 /* The shard that owns a partition-key hash. Batch operations, Scan and index queries are written as a merge over shards. */

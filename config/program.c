@@ -3,11 +3,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/close_range.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define GO_ON (-1)
@@ -24,7 +27,15 @@ static const char usage[] = "usage: %s --config FILE [options]\n"
 			    "\n"
 			    "SIGTERM or SIGINT: %s; a second one exits at once.\n";
 
+#define ARGUMENTS_MAX 32
+#define ARGUMENT_BYTES_MAX 8192
+#define RENEWALS "TIDEMARK_RENEWALS" /* in the environment: how often in a row */
+#define RENEWALS_MAX 100
+#define CALM_SECONDS 600 /* a life so long ends the row */
+
 static sem_t asked_to_stop;
+static volatile sig_atomic_t renew; /* at the end, instead of ending */
+static struct timespec began;
 static volatile sig_atomic_t stop_signals;
 
 static void
@@ -108,6 +119,7 @@ program_begin(struct program *program, int argc, char **argv, struct config *con
 		return 0;
 	}
 	log_set_level(config->log_level);
+	clock_gettime(CLOCK_MONOTONIC, &began);
 	if (!catch_signals()) {
 		fprintf(stderr, "%s: cannot catch signals: %s\n", program->name, strerror(errno));
 		return 1;
@@ -150,6 +162,25 @@ program_wait(void)
 		; /* a signal that is not for us */
 }
 
+bool
+program_wait_for(unsigned seconds)
+{
+	struct timespec until;
+	int rc;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += seconds;
+	while ((rc = sem_timedwait(&asked_to_stop, &until)) != 0 && errno == EINTR)
+		;
+	return rc == 0;
+}
+
+void
+program_ask_stop(void)
+{
+	sem_post(&asked_to_stop);
+}
+
 static void
 on_alarm(int number)
 {
@@ -158,6 +189,8 @@ on_alarm(int number)
 	(void)number;
 	if (write(STDERR_FILENO, line, sizeof line - 1) < 0)
 		_exit(0);
+	if (renew)
+		program_renew();
 	_exit(0);
 }
 
@@ -172,4 +205,52 @@ program_stop_within(unsigned seconds)
 	sigaddset(&alarms, SIGALRM);
 	pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
 	alarm(seconds);
+}
+
+unsigned
+program_renewals(void)
+{
+	const char *text = getenv(RENEWALS);
+	int n = text == NULL ? 0 : atoi(text);
+
+	return n < 0 ? 0 : n > RENEWALS_MAX ? RENEWALS_MAX : (unsigned)n;
+}
+
+void
+program_renew_at_end(void)
+{
+	struct timespec now;
+	char text[16];
+
+	/* Now, as the environment may not be changed in a signal's handler. */
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	snprintf(
+	    text, sizeof text, "%u", now.tv_sec - began.tv_sec < CALM_SECONDS ? program_renewals() + 1 : 1);
+	setenv(RENEWALS, text, 1);
+	renew = 1;
+}
+
+void
+program_renew(void)
+{
+	static char text[ARGUMENT_BYTES_MAX];
+	char *arguments[ARGUMENTS_MAX + 1] = {NULL};
+	unsigned n = 0;
+	sigset_t none;
+	ssize_t got;
+	int fd;
+
+	if (stop_signals > 0 || (fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC)) < 0)
+		return;
+	got = read(fd, text, sizeof text - 1);
+	close(fd);
+	for (ssize_t i = 0; i < got && n < ARGUMENTS_MAX; i += (ssize_t)strlen(text + i) + 1)
+		arguments[n++] = text + i;
+	/* Closed by exec, not now: other threads may still use them. An alarm and the mask would outlive it. */
+	if (n == 0 || close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
+		return;
+	alarm(0);
+	sigemptyset(&none);
+	pthread_sigmask(SIG_SETMASK, &none, NULL);
+	execv("/proc/self/exe", arguments);
 }

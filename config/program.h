@@ -35,7 +35,25 @@ void program_remove_pid(const struct program *program);
  */
 void program_stop_within(unsigned seconds);
 
-/** Wait until SIGTERM or SIGINT. A second one ends the process at once. */
+/** Wait until SIGTERM or SIGINT, or program_ask_stop. A second signal ends the process at once. */
 void program_wait(void);
+
+/** The same for `seconds` at most; false: nobody asked meanwhile. */
+bool program_wait_for(unsigned seconds);
+
+/** End the wait, as a signal would, from within. Any thread. */
+void program_ask_stop(void);
+
+/**
+ * Start over in place: run this program again with its own arguments under the same id, all files but the standard ones closed. For what can
+ * only be mended by a fresh process. A program that was asked by a signal to stop is not run again. From now on, if its clean stop hangs
+ * (program_stop_within), it is run again instead of ended; program_renew, called at its end, does it.
+ * Returns only when it failed, or was asked to stop. Any thread.
+ */
+void program_renew_at_end(void);
+void program_renew(void);
+
+/** How often in a row this program was run again, each time within minutes. */
+unsigned program_renewals(void);
 
 #endif

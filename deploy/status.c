@@ -78,11 +78,41 @@ print_number(const char *format, uint64_t number)
 	printf(format, text);
 }
 
+static bool
+disk_is_sound(const struct report *report)
+{
+	return !report->reached || json_get(&report->status, "disk") == NULL ||
+	       bytes_is(tree_text(&report->status, "disk.state"), "ok");
+}
+
+/* What is wrong with its disk: docs/operations.md, "Damaged or full disks". */
+static void
+print_disk(const struct report *report)
+{
+	struct bytes state = tree_text(&report->status, "disk.state");
+	struct bytes reason = tree_text(&report->status, "disk.reason");
+	const struct json *damage = tree_follow(&report->status, "disk.damage");
+
+	printf("    its disk: %.*s: %.*s\n", (int)state.n, (const char *)state.at, (int)reason.n,
+	    (const char *)reason.at);
+	for (uint32_t i = 0; damage != NULL && damage->type == JSON_ARRAY && i < damage->array.n; i++) {
+		const struct json *range = &damage->array.at[i];
+		struct bytes name = tree_text(range, "name"), table = tree_text(range, "table");
+		struct bytes after = tree_text(range, "after"), before = tree_text(range, "before");
+
+		printf("        table %.*s (%.*s): keys after \"%.*s\" and before \"%.*s\" cannot be read\n",
+		    (int)name.n, (const char *)name.at, (int)table.n, (const char *)table.at, (int)after.n,
+		    (const char *)after.at, (int)before.n, (const char *)before.at);
+	}
+}
+
 static void
 print_links(const struct report *report)
 {
 	const struct json *links = tree_follow(&report->status, "replicator.links");
 
+	if (!disk_is_sound(report))
+		print_disk(report);
 	if (!tree_true(&report->status, "replicator.running"))
 		printf("    its replicator does not run\n");
 	for (uint32_t i = 0; links != NULL && links->type == JSON_ARRAY && i < links->array.n; i++) {
@@ -223,9 +253,12 @@ print_view(const struct view *view, bool as_json)
 		for (size_t i = 0; i < view->n_tables; i++)
 			print_table(&view->tables[i]);
 	}
-	for (size_t i = 0; i < view->n; i++)
+	for (size_t i = 0; i < view->n; i++) {
 		if (!view->reports[i].reached && status == COMMAND_OK)
 			status = COMMAND_UNREACHABLE;
+		if (!disk_is_sound(&view->reports[i]))
+			status = COMMAND_FAILED;
+	}
 	return status_sound(view->tables, view->n_tables) ? status : COMMAND_FAILED;
 }
 

@@ -1,5 +1,6 @@
 """One region's API process without peers: started, killed, and its folder damaged as a power cut would."""
 
+import json
 import os
 import pathlib
 import re
@@ -27,8 +28,9 @@ class Api:
         self.data, self.log = self.folder / "data", self.folder / "api.log"
         self.config = self.folder / "tidemark.conf"
         self.process, self.port = None, None
+        self.environment = {}  # in addition to ours
 
-    def start(self):
+    def start(self, wait=True):
         assert self.process is None
         self.port = free_port()
         # Small sizes: segments are sealed and checkpoints taken within a second of load.
@@ -38,20 +40,42 @@ class Api:
             "store = { cache_mb = 8; write_buffer_mb = 1; };\njournal = { segment_mb = 1; checkpoint_mb = 1; };\n"
             f'replication = {{ endpoint = "ipc:///tmp/tidemark-crash-{os.getpid()}-{self.port}.sock"; }};\n'
         )
-        begins = self.log.stat().st_size if self.log.exists() else 0
+        begins = self.mark()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [BUILD / "api" / "tidemark-api", "--config", self.config], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [BUILD / "api" / "tidemark-api", "--config", self.config], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, **self.environment},
             )
-        deadline = time.monotonic() + READY_SECONDS
-        while True:
-            with open(self.log, "rb") as log:
-                log.seek(begins)
-                if re.search(rb" API-READY ", log.read()):
-                    return
+        if wait:
+            self.wait_log("API-READY", begins)
+
+    def mark(self):
+        """Where the log ends now."""
+        return self.log.stat().st_size if self.log.exists() else 0
+
+    def logged(self, word, since=0):
+        """The log's lines with this id since a mark."""
+        with open(self.log, "rb") as log:
+            log.seek(since)
+            return re.findall(rb"^\S+ \S+ +%s(?: .*)?$" % word.encode(), log.read(), re.MULTILINE)
+
+    def wait_log(self, word, since=0, seconds=READY_SECONDS):
+        self.wait(f"{word} in the log", lambda: self.logged(word, since), seconds)
+
+    def wait(self, what, condition, seconds=READY_SECONDS):
+        deadline = time.monotonic() + seconds
+        while not condition():
             assert self.process.poll() is None, f"tidemark-api ended with {self.process.returncode}:\n{self.tail()}"
-            assert time.monotonic() < deadline, f"not ready within {READY_SECONDS} s:\n{self.tail()}"
+            assert time.monotonic() < deadline, f"no {what} within {seconds} s:\n{self.tail()}"
             time.sleep(0.005)
+
+    def disk(self):
+        """What the region says of its disk; None while it does not answer."""
+        done = subprocess.run(
+            [BUILD / "deploy" / "tidemark", "status", "--config", self.config, "--json"], capture_output=True, text=True
+        )
+        region = json.loads(done.stdout)["regions"][0]
+        return region["status"]["disk"] if region["reached"] else None
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)

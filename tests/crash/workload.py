@@ -43,17 +43,19 @@ class Client(threading.Thread):
         self.keys = [f"c{number}-k{k}" for k in range(KEYS)]
         self.known = dict.fromkeys(self.keys)  # key: number, or None for no item
         self.maybe = {}  # key: what it holds if the write without an answer was done
+        self.earlier = []  # the same of clients before us, as nobody could be asked meanwhile
         self.last = 0
         self.counted, self.counted_maybe = 0, 0  # additions to the counter that all clients share
         self.acknowledged = 0
         self.port, self.failure = None, None
+        self.asked_to_stop = False
 
     # --- writing ---
 
     def run(self):
         dynamo = Dynamo(self.port)
         try:
-            while True:
+            while not self.asked_to_stop:
                 self.write(dynamo)
         except (OSError, http.client.HTTPException):
             pass  # the process is gone
@@ -139,10 +141,10 @@ class Client(threading.Thread):
             item = items.pop(key, None)
             number = None if item is None else int(item["v"]["N"])
             assert item is None or item == item_of(key, number), f"{key}: half an item: {item}"
-            allowed = [self.known[key]] + ([self.maybe[key]] if key in self.maybe else [])
+            allowed = [self.known[key], *(state[key] for state in [*self.earlier, self.maybe] if key in state)]
             assert number in allowed, f"{key} holds {number}, acknowledged or under way was {allowed}"
             self.known[key] = number
-        self.maybe = {}
+        self.maybe, self.earlier = {}, []
 
 
 class Load:
@@ -159,11 +161,25 @@ class Load:
         self.clients = [Client(n, self.seed * 100 + self.life) for n in range(CLIENTS)]
         for old, new in zip(before, self.clients):
             new.known, new.last, new.counted = old.known, old.last, old.counted
+            new.earlier, new.counted_maybe = old.earlier, old.counted_maybe
+            new.acknowledged = old.acknowledged
             new.port = port
             new.start()
 
     def acknowledged(self):
         return sum(client.acknowledged for client in self.clients)
+
+    def stop(self):
+        """Each client ends after the request it is at."""
+        for client in self.clients:
+            client.asked_to_stop = True
+
+    def keep(self):
+        """The region cannot be asked what became of the writes without an answer: any of them may show later."""
+        for client in self.clients:
+            if client.maybe:
+                client.earlier.append(client.maybe)
+                client.maybe = {}
 
     def join(self):
         for client in self.clients:
