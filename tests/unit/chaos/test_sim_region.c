@@ -472,6 +472,45 @@ queued_operations_die_with_the_process(void **context)
 	world_close();
 }
 
+/* Put that in place of the region's identity. */
+static void
+write_identity(uint8_t region, const uint8_t *at, size_t n)
+{
+	char path[96];
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/%u/identity", w.dir, region);
+	assert_non_null(f = fopen(path, "w"));
+	assert_int_equal(fwrite(at, 1, n, f), n);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void
+a_start_that_fails_may_be_tried_again(void **context)
+{
+	uint8_t identity[64];
+	struct tide_error error;
+	char path[96];
+	size_t n;
+	FILE *f;
+
+	(void)context;
+	world_open(11);
+	both_have_the_table();
+	kill_api(1);
+	snprintf(path, sizeof path, "%s/1/identity", w.dir);
+	assert_non_null(f = fopen(path, "r"));
+	n = fread(identity, 1, sizeof identity, f);
+	fclose(f);
+	write_identity(1, (const uint8_t *)"garbage", 7);
+	assert_int_equal(sim_region_start_api(w.region[1], &error), TIDE_CORRUPT);
+	assert_false(sim_region_api_runs(w.region[1]));
+	write_identity(1, identity, n);
+	start_api(1);
+	UNTIL(may_write(1) && state(1) == REPLICA_ACTIVE);
+	world_close();
+}
+
 static void
 a_lost_disk_is_born_again(void **context)
 {
@@ -582,6 +621,7 @@ main(void)
 	    cmocka_unit_test(a_write_appears_in_the_other_region),
 	    cmocka_unit_test(a_clean_stop_loses_nothing),
 	    cmocka_unit_test(queued_operations_die_with_the_process),
+	    cmocka_unit_test(a_start_that_fails_may_be_tried_again),
 	    cmocka_unit_test(a_lost_disk_is_born_again),
 	    cmocka_unit_test(a_process_may_die_between_any_two_steps),
 	    cmocka_unit_test(the_same_seed_gives_the_same_trace),
