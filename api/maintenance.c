@@ -15,7 +15,7 @@
 #define COLLECT_EVERY_MS 10000
 #define COLLECT_LOOKS_MAX 20 /* per turn */
 #define CHECKPOINT_RETRY_MS 30000
-#define TRIM_EVERY_MS 60000
+#define TRIM_EVERY_MS 60000 /* at least */
 #define COMPLAIN_EVERY_MS 60000
 
 /* A kind of step that fails is named once a minute, not every second. */
@@ -83,14 +83,14 @@ collect_run(struct commit_op *op, struct group *group, struct tide_error *error)
 }
 
 struct trim {
-	uint64_t retention_ms, below;
+	uint64_t retention_ms, max_ms, below;
 };
 
 static tide_err
 trim_run(struct commit_op *op, struct group *group, struct tide_error *error)
 {
 	struct trim *trim = ((struct commit_call *)op)->arg;
-	tide_err rc = group_trim(group, trim->retention_ms, &trim->below);
+	tide_err rc = group_trim(group, trim->retention_ms, trim->max_ms, &trim->below);
 
 	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
 }
@@ -98,7 +98,8 @@ trim_run(struct commit_op *op, struct group *group, struct tide_error *error)
 static void
 trim_journal(struct maintenance *m)
 {
-	struct trim trim = {.retention_ms = m->options.retention_ms};
+	struct trim trim = {
+	    .retention_ms = m->options.retention_ms, .max_ms = m->options.retention_max_ms};
 	uint64_t first = journal_first_seq(shard_journal(m->region->shard));
 	struct tide_error error;
 
@@ -196,6 +197,15 @@ checkpoint(struct maintenance *m)
 	    (unsigned long long)(now_ms(m) - began));
 }
 
+/* Often enough for what is to be kept. */
+static uint64_t
+trim_every_ms(const struct maintenance *m)
+{
+	uint64_t half = m->options.retention_ms / 2;
+
+	return half < 1000 ? 1000 : half < TRIM_EVERY_MS ? half : TRIM_EVERY_MS;
+}
+
 void
 maintenance_turn(struct maintenance *m)
 {
@@ -213,7 +223,7 @@ maintenance_turn(struct maintenance *m)
 	}
 	if (now_ms(m) >= m->trim_ms) {
 		trim_journal(m);
-		m->trim_ms = now_ms(m) + TRIM_EVERY_MS;
+		m->trim_ms = now_ms(m) + trim_every_ms(m);
 	}
 }
 
@@ -234,6 +244,23 @@ run(void *arg)
 	return NULL;
 }
 
+/* In hours, or, finer, in seconds where that is set. */
+static void
+set_retention(struct maintenance *m)
+{
+	const struct config *config = &m->region->config;
+
+	if (m->options.retention_ms == 0)
+		m->options.retention_ms = config->journal.retention_seconds > 0
+					      ? (uint64_t)config->journal.retention_seconds * 1000
+					      : (uint64_t)config->journal.retention_hours * 3600000;
+	if (m->options.retention_max_ms == 0)
+		m->options.retention_max_ms =
+		    config->journal.retention_max_seconds > 0
+			? (uint64_t)config->journal.retention_max_seconds * 1000
+			: (uint64_t)config->journal.retention_max_hours * 3600000;
+}
+
 tide_err
 maintenance_new(struct region *region, const struct maintenance_options *options, struct maintenance **out,
     struct tide_error *error)
@@ -245,8 +272,7 @@ maintenance_new(struct region *region, const struct maintenance_options *options
 	m->region = region;
 	if (options != NULL)
 		m->options = *options;
-	if (m->options.retention_ms == 0)
-		m->options.retention_ms = (uint64_t)region->config.journal.retention_hours * 3600000;
+	set_retention(m);
 	if (m->options.checkpoint_bytes == 0)
 		m->options.checkpoint_bytes = (uint64_t)region->config.journal.checkpoint_mb << 20;
 	m->membership.what = "membership";
@@ -256,7 +282,7 @@ maintenance_new(struct region *region, const struct maintenance_options *options
 	m->checkpoint.what = "checkpoint";
 	m->trim.what = "trim";
 	m->collect_ms = now_ms(m) + COLLECT_EVERY_MS;
-	m->trim_ms = now_ms(m) + TRIM_EVERY_MS;
+	m->trim_ms = now_ms(m) + trim_every_ms(m);
 	*out = m;
 	return TIDE_OK;
 }
@@ -264,6 +290,8 @@ maintenance_new(struct region *region, const struct maintenance_options *options
 void
 maintenance_free(struct maintenance *m)
 {
+	if (m == NULL)
+		return;
 	collect_fini(&m->collect_walk);
 	free(m);
 }

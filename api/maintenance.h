@@ -18,7 +18,7 @@
 struct maintenance;
 
 struct maintenance_options {
-	uint64_t retention_ms, checkpoint_bytes; /* 0: the configuration's */
+	uint64_t retention_ms, retention_max_ms, checkpoint_bytes; /* 0: the configuration's */
 	uint64_t (*now_ms)(void *arg); /* milliseconds that only grow; NULL: the system's monotonic clock */
 	void *now_arg;
 };

@@ -15,12 +15,19 @@
 struct config_peer {
 	char region[64];
 	uint8_t number;
-	char replication[256]; /* nng address of its replicator: "tcp://10.0.0.2:7001" */
+	char replication[256]; /* address of its replicator: "tcp://10.0.0.2:7001" */
+	uint32_t bandwidth_kb_per_second; /* what is fetched from it at most; 0: no limit */
+};
+
+/* PEM files; all set or none */
+struct config_tls {
+	char ca[4096], certificate[4096], key[4096];
 };
 
 struct config {
 	char region[64]; /* region = "us-east-1" */
 	uint8_t number; /* number = 1: this region's number in the cluster, never changed, never reused */
+	char cluster[64]; /* cluster = "tidemark": regions of another cluster are strangers */
 	char data[4096]; /* data = "/var/lib/tidemark/us-east-1" */
 	char account[13]; /* account = "000000000000": 12 digits, for ARNs */
 	enum log_level log_level; /* log_level = "info" */
@@ -33,6 +40,7 @@ struct config {
 		uint32_t
 		    idle_seconds; /* http.idle_seconds = 300: a connection without a request is closed after that */
 		uint32_t memory_mb; /* http.memory_mb = 1024: what requests under way may hold together */
+		uint32_t metrics; /* http.metrics = 1: whether GET /metrics is answered */
 	} http;
 	struct {
 		char plugin[32]; /* store.plugin = "leveldb" */
@@ -44,6 +52,8 @@ struct config {
 		uint32_t segment_mb; /* journal.segment_mb = 64 */
 		uint32_t checkpoint_mb; /* journal.checkpoint_mb = 256 */
 		uint32_t retention_hours; /* journal.retention_hours = 24 */
+		uint32_t retention_max_hours; /* journal.retention_max_hours = 168 */
+		uint32_t retention_seconds, retention_max_seconds; /* instead of those, where above 0 */
 	} journal;
 	struct {
 		char listen[256]; /* replication.listen = "tcp://127.0.0.1:8101" */
@@ -52,6 +62,7 @@ struct config {
 		uint32_t window; /* replication.window = 16: pulls in flight per link */
 		uint32_t batch_kb; /* replication.batch_kb = 256 */
 		uint32_t max_clock_skew_ms; /* replication.max_clock_skew_ms = 500 */
+		struct config_tls tls; /* replication.tls = { ca; certificate; key; }; none: without TLS */
 		struct config_peer
 		    peers[CONFIG_PEERS_MAX]; /* replication.peers = ( { region; number; address; }, ... ) */
 		uint32_t n_peers;

@@ -101,6 +101,9 @@ const struct key config_keys[] = {
     INT_KEY("journal", "segment_mb", journal.segment_mb, 1, 4096, 64),
     INT_KEY("journal", "checkpoint_mb", journal.checkpoint_mb, 1, 1048576, 256),
     INT_KEY("journal", "retention_hours", journal.retention_hours, 1, 876000, 24),
+    INT_KEY("journal", "retention_max_hours", journal.retention_max_hours, 1, 876000, 168),
+    INT_KEY("journal", "retention_seconds", journal.retention_seconds, 0, 86400, 0),
+    INT_KEY("journal", "retention_max_seconds", journal.retention_max_seconds, 0, 86400, 0),
     STRING_KEY("replication", "listen", replication.listen, "tcp://127.0.0.1:8101", check_address),
     STRING_KEY("replication", "endpoint", replication.endpoint, "", check_address),
     INT_KEY("replication", "window", replication.window, 1, 128, 128),
@@ -127,6 +130,6 @@ const struct key config_peer_keys[] = {
     PEER_STRING("region", region, check_region),
     PEER_INT("number", number, 1, 255, KEY_REQUIRED),
     PEER_STRING("address", replication, check_address),
-    PEER_INT("bandwidth_kb_per_second", bandwidth_kb_per_second, 0, 100000000, 0),
+    PEER_INT("bandwidth_kb_per_second", bandwidth_kb_per_second, 0, 4194303, 0),
 };
 const size_t config_peer_keys_n = sizeof config_peer_keys / sizeof config_peer_keys[0];

@@ -12,7 +12,7 @@ trim_run(struct world *world, uint8_t region, struct group *group, void *arg, st
 {
 	struct trim *trim = arg;
 	uint64_t first = journal_first_seq(shard_journal(world_api(world, region)->shard));
-	tide_err rc = group_trim(group, 0, &trim->below);
+	tide_err rc = group_trim(group, 0, UINT64_MAX, &trim->below);
 
 	if (rc == TIDE_OK && trim->below > first)
 		world->counters.trims++;

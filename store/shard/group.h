@@ -133,14 +133,12 @@ struct told_table {
 tide_err group_told(
     struct group *group, struct jid origin, struct hlc promise, const struct told_table *tables, uint32_t n);
 
-/* Of a region, its journals up to an incarnation are dead. */
-struct told_dead {
-	uint8_t region;
-	uint16_t through;
-};
-
-/** What deaths it knew at that moment; belongs to this group's last group_told. TIDE_USAGE: there was none. */
-tide_err group_told_dead(struct group *group, const struct told_dead *dead, uint32_t n);
+/**
+ * What a region says at any moment, however much of its journal is here: its replicas, and what deaths it knew just then. Dead journals are
+ * closed by this (volatile; copied).
+ */
+tide_err group_heard(struct group *group, struct jid origin, const struct told_table *tables, uint32_t n,
+    const struct told_dead *dead, uint32_t n_dead);
 
 /**
  * Learn of deaths that others told, and close the dead journals of which nobody can have more (close.c). True in `*changed` when any was.
@@ -204,10 +202,11 @@ tide_err group_rejoin_merge(struct group *group, size_t bytes_max, struct rejoin
 tide_err group_align(struct group *group, bool *changed);
 
 /**
- * Let journal segments go that recovery, streams (`retention_ms`) and every member region are done with, once the group is on disk.
+ * Let journal segments go that recovery, streams (`retention_ms`) and every member region are done with, once the group is on disk. What is
+ * older than `max_ms` (UINT64_MAX: no bound) goes whatever a member has not said that it holds: that one has to rejoin.
  * `*below`: the journal keeps everything from this sequence on.
  */
-tide_err group_trim(struct group *group, uint64_t retention_ms, uint64_t *below);
+tide_err group_trim(struct group *group, uint64_t retention_ms, uint64_t max_ms, uint64_t *below);
 
 /**
  * A whole walk in one group: look (collect.h) and drop what the rule allows, until about `max` are gone. For who has one thread and small

@@ -1,7 +1,8 @@
 /*
  * Letting old segments go. A segment stays while recovery may need it (the older of two checkpoints), while a stream's reader may
- * (retention), and while a member region has not said that it holds what is in it. What has gone is named by floors, durable before
- * the segments go: below them a peer gets a snapshot instead of records.
+ * (retention), and while a member region has not said that it holds what is in it, but for an absent one not without bound (`max_ms`).
+ * What has gone is named by floors, durable before the segments go: below them a peer gets a snapshot instead of records. A member
+ * that was let go so has fallen behind, and comes back by a rejoin. Its tombstones stay: they have no bound.
  */
 #include "store/shard/group_priv.h"
 
@@ -35,9 +36,9 @@ least_held(const struct shard *shard, uint64_t table, struct jid origin)
 {
 	struct mark least = {UINT64_MAX, {0}};
 
-	for (uint32_t i = 0; i < shard->n_told; i++)
-		for (uint32_t t = 0; t < shard->told[i].n && !is_over(shard, shard->told[i].origin); t++) {
-			const struct told_table *told = &shard->told[i].tables[t];
+	for (uint32_t i = 0; i < shard->told.n; i++)
+		for (uint32_t t = 0; t < shard->told.at[i].n && !is_over(shard, shard->told.at[i].origin); t++) {
+			const struct told_table *told = &shard->told.at[i].tables[t];
 			struct mark mark;
 
 			if (told->table != table || told->state == REPLICA_ABSENT)
@@ -51,23 +52,56 @@ least_held(const struct shard *shard, uint64_t table, struct jid origin)
 	return least;
 }
 
+/* Where the journal has what comes after `after` of that origin. */
+static uint64_t
+place_after(const struct shard *shard, struct jid origin, uint64_t after)
+{
+	return jid_same(origin, shard->work.id) ? after + 1
+						: journal_seek_origin(shard->journal, origin, after);
+}
+
+/* The mark above which the journal from `bound` on has every record: what is below it goes. Between `least` and what we hold. */
+static struct mark
+let_go(const struct shard *shard, const struct vector_entry *held, struct mark least, uint64_t bound)
+{
+	uint64_t low = least.seq, high = held->mark.seq; /* what comes after `high` is in no record yet */
+
+	while (low + 1 < high) {
+		uint64_t middle = low + (high - low) / 2;
+
+		if (place_after(shard, held->origin, middle) < bound)
+			low = middle;
+		else
+			high = middle;
+	}
+	return high == held->mark.seq ? held->mark : (struct mark){high, {0}};
+}
+
+struct trim {
+	uint64_t bound; /* what is below goes, whoever has not said that it holds it; 0: no bound */
+	uint64_t below;
+	bool all_told;
+};
+
 /* How far one table and origin let the journal go, and the floor that this makes. */
 static tide_err
-consider(struct group *group, struct table_fold *table, const struct vector_entry *held, uint64_t *below)
+consider(struct group *group, struct table_fold *table, const struct vector_entry *held, struct trim *trim)
 {
 	struct shard *shard = group->shard;
 	struct mark least = least_held(shard, table->id, held->origin);
 	struct note note = {.kind = NOTE_FLOOR, .table = table->id, .origin = held->origin};
 	uint64_t need;
 
+	if (!trim->all_told)
+		least = vector_get(&table->floor, held->origin); /* nobody knows what the silent one holds */
 	if (least.seq > held->mark.seq)
 		least = held->mark;
+	if (least.seq < held->mark.seq && place_after(shard, held->origin, least.seq) < trim->bound)
+		least = let_go(shard, held, least, trim->bound);
 	if (least.seq < held->mark.seq) {
-		need = jid_same(held->origin, shard->work.id)
-			   ? least.seq + 1
-			   : journal_seek_origin(shard->journal, held->origin, least.seq);
-		if (need < *below)
-			*below = need;
+		need = place_after(shard, held->origin, least.seq);
+		if (need < trim->below)
+			trim->below = need;
 	}
 	if (least.seq <= vector_get(&table->floor, held->origin).seq)
 		return TIDE_OK;
@@ -76,22 +110,35 @@ consider(struct group *group, struct table_fold *table, const struct vector_entr
 	return group__note(group, &note);
 }
 
+/* What is older than that by clock, and not needed for recovery. */
+static uint64_t
+older_than(struct shard *shard, uint64_t now, uint64_t ms)
+{
+	uint64_t seq;
+
+	if (ms > now)
+		return 0;
+	seq = journal_seek_clock(shard->journal, hlc_of_ms(now - ms));
+	pthread_mutex_lock(&shard->lock);
+	if (seq > shard->checkpoint_seqs[1] + 1)
+		seq = shard->checkpoint_seqs[1] + 1;
+	pthread_mutex_unlock(&shard->lock);
+	return seq;
+}
+
 tide_err
-group_trim(struct group *group, uint64_t retention_ms, uint64_t *below)
+group_trim(struct group *group, uint64_t retention_ms, uint64_t max_ms, uint64_t *below)
 {
 	struct shard *shard = group->shard;
-	uint64_t now = group->now_ms, by_clock;
+	struct trim trim = {.below = older_than(shard, group->now_ms, retention_ms),
+	    .bound = older_than(shard, group->now_ms, max_ms > retention_ms ? max_ms : retention_ms),
+	    .all_told = everybody_told(shard)};
 	tide_err rc;
 
 	*below = journal_first_seq(shard->journal);
-	if (now < retention_ms || !everybody_told(shard))
-		return TIDE_OK;
-	by_clock = journal_seek_clock(shard->journal, hlc_of_ms(now - retention_ms));
-	pthread_mutex_lock(&shard->lock);
-	if (by_clock > shard->checkpoint_seqs[1] + 1)
-		by_clock = shard->checkpoint_seqs[1] + 1;
-	pthread_mutex_unlock(&shard->lock);
-	if (by_clock <= *below + TRIM_LEAST)
+	if (!trim.all_told)
+		trim.below = trim.bound;
+	if (trim.below <= *below + TRIM_LEAST)
 		return TIDE_OK;
 	for (size_t i = 0; i < shard->work.n_tables; i++) {
 		struct table_fold *table = shard->work.tables[i];
@@ -99,10 +146,10 @@ group_trim(struct group *group, uint64_t retention_ms, uint64_t *below)
 		if (!table->shared)
 			continue;
 		for (size_t k = 0; k < table->vector.n; k++)
-			if ((rc = consider(group, table, &table->vector.entries[k], &by_clock)) != TIDE_OK)
+			if ((rc = consider(group, table, &table->vector.entries[k], &trim)) != TIDE_OK)
 				return rc;
 	}
-	if (by_clock > *below)
-		group->trim_below = *below = by_clock;
+	if (trim.below > *below)
+		group->trim_below = *below = trim.below;
 	return TIDE_OK;
 }

@@ -164,7 +164,7 @@ trim(struct world *world, unsigned region)
 	{
 		struct group *group = group_open(world->shard[region]);
 
-		assert_int_equal(group_trim(group, 1000, &below), TIDE_OK);
+		assert_int_equal(group_trim(group, 1000, UINT64_MAX, &below), TIDE_OK);
 		assert_int_equal(group_commit(group, &error), TIDE_OK);
 	}
 }

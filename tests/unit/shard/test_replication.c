@@ -251,7 +251,7 @@ segments_go_when_everybody_has_them(void **state)
 	for (int round = 0; round < 2; round++) {
 		struct group *group = group_open(world.shard[1]);
 
-		assert_int_equal(group_trim(group, 1000, &below), TIDE_OK);
+		assert_int_equal(group_trim(group, 1000, UINT64_MAX, &below), TIDE_OK);
 		assert_int_equal(group_commit(group, &error), TIDE_OK);
 		if (round == 0) {
 			assert_int_equal(
