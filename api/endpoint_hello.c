@@ -1,4 +1,6 @@
 /* What a hello says about a peer and about us; and what the operator says about regions. */
+#include <stdlib.h>
+
 #include "api/endpoint_priv.h"
 #include "api/membership.h"
 #include "base/log.h"
@@ -8,6 +10,7 @@ struct heard {
 	const struct wire_hello *hello;
 	bool note, count, reborn;
 	bool lost; /* as it was */
+	bool states; /* it says what it holds and knows: dead journals are closed by that */
 	bool check; /* it holds something of our journal */
 	enum fork_reason fork; /* should this journal have written: why it is over */
 };
@@ -26,18 +29,39 @@ weigh(const struct shard_view *view, uint8_t self, const struct wire_hello *hell
 			known = &view->members[i];
 	out->note = known == NULL || theirs > known->incarnation;
 	out->lost = known != NULL && known->lost && !out->note; /* a later incarnation is a member again */
+	out->states = hello->has_state && theirs == jid_incarnation(hello->state.id);
 	if (hello->known_incarnation == 0)
 		return;
 	/* It knows a journal of ours that we are not: this folder began after that one was lost, or is an old copy. */
-	out->reborn = hello->known_incarnation > ours ||
-		      (hello->known_incarnation == ours &&
-			  (hello->known_nonce != view->nonce || hello->known_lost));
+	out->reborn =
+	    hello->known_incarnation > ours ||
+	    (hello->known_incarnation == ours && (hello->known_nonce != view->nonce || hello->known_lost));
 	out->fork = hello->known_incarnation == ours && hello->known_lost ? FORK_LOST : FORK_COPY;
 	if (hello->known_incarnation != ours || out->reborn)
 		return;
-	out->count =
-	    (known == NULL || !known->counted) && (known == NULL || theirs >= known->incarnation);
+	out->count = (known == NULL || !known->counted) && (known == NULL || theirs >= known->incarnation);
 	out->check = hello->mark.seq > 0;
+}
+
+static tide_err
+take_state(struct group *group, const struct wire_hello *hello)
+{
+	const struct wire_state *state = &hello->state;
+	struct told_table *tables = calloc(state->n_tables + 1, sizeof *tables);
+	struct told_dead *dead = calloc(state->n_dead + 1, sizeof *dead);
+	tide_err rc = TIDE_NOMEM;
+
+	if (tables != NULL && dead != NULL) {
+		for (uint32_t i = 0; i < state->n_tables; i++)
+			tables[i] = (struct told_table){state->tables[i].id,
+			    (enum replica_state)state->tables[i].state, state->tables[i].vector};
+		for (uint32_t i = 0; i < state->n_dead; i++)
+			dead[i] = (struct told_dead){state->dead[i].region, state->dead[i].incarnation};
+		rc = group_heard(group, state->id, tables, state->n_tables, dead, state->n_dead);
+	}
+	free(tables);
+	free(dead);
+	return rc;
 }
 
 static tide_err
@@ -49,6 +73,8 @@ heard_run(struct commit_op *op, struct group *group, struct tide_error *error)
 
 	if (heard->note && (rc = group_note_member(group, hello->from, jid_incarnation(hello->id),
 				hello->nonce, heard->lost)) != TIDE_OK)
+		return tide_fail(error, rc, NULL);
+	if (heard->states && (rc = take_state(group, hello)) != TIDE_OK)
 		return tide_fail(error, rc, NULL);
 	if (heard->count && (rc = group_counted(group, hello->from, hello->clock)) != TIDE_OK)
 		return tide_fail(error, rc, NULL);
@@ -93,7 +119,8 @@ check_mark(struct endpoint *endpoint, const struct wire_hello *hello)
 	fresh = known->seq != hello->mark.seq || known->clock.v != hello->mark.clock.v;
 	*known = hello->mark;
 	pthread_mutex_unlock(&endpoint->lock);
-	if (fresh && shard_own_record(endpoint->region->shard, hello->mark_table, hello->mark, &error) == TIDE_FORKED)
+	if (fresh &&
+	    shard_own_record(endpoint->region->shard, hello->mark_table, hello->mark, &error) == TIDE_FORKED)
 		hello__forked(endpoint, FORK_COPY, hello->from, hello->mark.seq);
 }
 
@@ -180,7 +207,7 @@ take_heard(
 		    error, TIDE_FORKED, "a peer knows another journal of ours, but this one has written");
 	if (heard.reborn && view.fork.reason == FORK_NONE)
 		heard.note = true; /* what was known of members went with the former name */
-	if (!heard.note && !heard.count)
+	if (!heard.note && !heard.count && !heard.states)
 		return TIDE_OK;
 	rc = committer_call(endpoint->region->committer, heard_run, &heard, error);
 	pthread_mutex_lock(&endpoint->lock);

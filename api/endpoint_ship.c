@@ -186,8 +186,6 @@ send_batch(struct session *session, struct answer *answer, struct served *served
 	pace_sent(&session->pace, now, batch->at_end);
 	if (batch->tells && now - session->told_at >= TOLD_MS &&
 	    (records->told = arena_calloc(&served->arena, (batch->n_told + 1) * sizeof *records->told)) !=
-		NULL &&
-	    (records->dead = arena_calloc(&served->arena, (batch->n_dead + 1) * sizeof *records->dead)) !=
 		NULL) {
 		session->told_at = now;
 		records->tells = true;
@@ -195,9 +193,6 @@ send_batch(struct session *session, struct answer *answer, struct served *served
 		for (uint32_t i = 0; i < batch->n_told; i++)
 			records->told[records->n_told++] = (struct wire_told){
 			    batch->told[i].table, (uint8_t)batch->told[i].state, batch->told[i].vector};
-		for (uint32_t i = 0; i < batch->n_dead; i++)
-			records->dead[records->n_dead++] =
-			    (struct wire_through){batch->dead[i].region, batch->dead[i].through};
 	}
 	answer_send(answer, &reply);
 }

@@ -77,10 +77,19 @@ add_members(struct arena *arena, const struct shard_view *view, struct wire_stat
 	if (out->members == NULL)
 		return TIDE_NOMEM;
 	for (size_t i = 0; i < view->n_members; i++)
-		out->members[out->n_members++] =
-		    (struct wire_member){view->members[i].region, view->members[i].incarnation,
-			view->members[i].nonce, view->members[i].counted, view->members[i].lost,
-			view->members[i].ahead_ms};
+		out->members[out->n_members++] = (struct wire_member){view->members[i].region,
+		    view->members[i].incarnation, view->members[i].nonce, view->members[i].counted,
+		    view->members[i].lost, view->members[i].ahead_ms};
+	return TIDE_OK;
+}
+
+static tide_err
+add_dead(struct arena *arena, const struct shard_view *view, struct wire_state *out)
+{
+	if ((out->dead = arena_calloc(arena, (view->n_dead + 1) * sizeof *out->dead)) == NULL)
+		return TIDE_NOMEM;
+	for (uint32_t i = 0; i < view->n_dead; i++)
+		out->dead[out->n_dead++] = (struct wire_through){view->dead[i].region, view->dead[i].through};
 	return TIDE_OK;
 }
 
@@ -125,7 +134,8 @@ state__make(struct endpoint *endpoint, struct arena *arena, bool for_peers, stru
 	for (uint32_t i = 0; i < n; i++)
 		out->questions[out->n_questions++] = (struct wire_question){questions[i].table,
 		    questions[i].number, bytes_of(questions[i].staying, questions[i].n_staying)};
-	if ((rc = add_tables(arena, &view, for_peers, out)) != TIDE_OK)
+	if ((rc = add_tables(arena, &view, for_peers, out)) != TIDE_OK ||
+	    (rc = add_dead(arena, &view, out)) != TIDE_OK)
 		return rc;
 	if (!for_peers && ((rc = add_members(arena, &view, out)) != TIDE_OK ||
 			      (rc = add_closed(arena, &view, out)) != TIDE_OK))

@@ -159,6 +159,7 @@ struct link_action {
 	struct jid origin, held_for;
 	uint64_t session, stream, index, table, snapshot, number, signature, got;
 	bool urgent, restart;
+	bool whole; /* LINK_MEMBER: its state, too */
 	struct bytes cursor; /* borrowed until the next call */
 	void *payload; /* stays the machine's, except in LINK_DROP */
 	const struct link_state *state; /* borrowed until the next call */

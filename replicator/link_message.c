@@ -184,7 +184,7 @@ ask_local(struct link_asker *asker, const struct link_action *action, struct lin
 	case LINK_MEMBER:
 		message->type = WIRE_MEMBER;
 		message->member.hello = action->state->message.hello;
-		message->member.hello.has_state = false;
+		message->member.hello.has_state = action->whole;
 		return TIDE_OK;
 	default:
 		assert(action->kind == LINK_LEAVE_GRANTED);

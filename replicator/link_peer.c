@@ -182,7 +182,7 @@ link__peer_judge(struct link *link, uint64_t now, struct peer *peer)
 	hello = &peer->hello->message.hello;
 	known = link__member(link, peer->region);
 	incarnation = jid_incarnation(hello->id);
-	peer->member_wanted = member_news(link, hello, known);
+	peer->member_wanted = peer->states || member_news(link, hello, known);
 	if (hello->from != peer->region || jid_region(hello->id) != peer->region) {
 		refuse(link, now, peer, "another region answers at its address");
 		return;
@@ -228,6 +228,7 @@ link_hello_came(struct link *link, uint64_t now, uint64_t ticket, struct link_st
 	peer->reason[0] = 0;
 	link_state_release(peer->hello);
 	peer->hello = hello;
+	peer->states = link->state != NULL && link__unclosed(link);
 	link__peer_judge(link, now, peer);
 	/* It did not know us yet when it answered: by now it does. */
 	if (link->state != NULL && (said->known_incarnation != jid_incarnation(link->state->state->id) ||
@@ -264,7 +265,11 @@ next_member(struct link *link, uint64_t now, struct peer *peer, struct link_acti
 	*out = (struct link_action){.kind = LINK_MEMBER,
 	    .source = peer->region,
 	    .state = peer->hello,
+	    .whole = peer->states,
 	    .ticket = ticket_make(TICKET_MEMBER, (uint32_t)(peer - link->peers), ++link->generation)};
+	peer->states = false; /* once per hello */
+	peer->member_wanted =
+	    member_news(link, &peer->hello->message.hello, link__member(link, peer->region));
 	return true;
 }
 

@@ -23,6 +23,7 @@ struct peer {
 	uint64_t hello_at; /* when to say the next one */
 	uint64_t asked_at;
 	uint64_t generation;
+	bool states; /* what it holds has to be told to our region: a dead journal is not closed yet */
 	bool member_wanted, member_asking; /* its hello says something that our region has to write down */
 	uint64_t member_at;
 	uint64_t retries;
@@ -219,6 +220,7 @@ void link__pull_failed(
     struct link *link, uint64_t now, struct pull *pull, uint64_t ticket, const struct wire_error *error);
 bool link__pull_next(struct link *link, uint64_t now, struct pull *pull, struct link_action *out);
 bool link__dead(const struct link *link, struct jid origin);
+bool link__unclosed(const struct link *link); /* is any journal that we know to be dead not closed? Our state is known */
 bool link__closed(const struct link *link, struct jid origin); /* dead, and nobody has more of it than we */
 struct pull *link__pull_find(const struct link *link, struct jid origin);
 

@@ -42,6 +42,20 @@ link__closed(const struct link *link, struct jid origin)
 	return false;
 }
 
+bool
+link__unclosed(const struct link *link)
+{
+	const struct wire_state *ours = link->state->state;
+
+	for (uint32_t i = 0; i < ours->n_dead; i++) {
+		struct jid journal = jid_make(ours->dead[i].region, ours->dead[i].incarnation, 0);
+
+		if (!link__closed(link, journal))
+			return true;
+	}
+	return false;
+}
+
 /* By how many tables, and how far at most, this peer has more of the origin than we. */
 static uint64_t
 more_than_we(const struct link *link, const struct peer *peer, struct jid origin)

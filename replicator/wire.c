@@ -111,6 +111,7 @@ message_state(struct io *io, struct wire_state *s)
 	ITEMS(io, s->members, s->n_members, MEMBERS_MAX, fields_member);
 	ITEMS(io, s->questions, s->n_questions, WIRE_TABLES_MAX, fields_question);
 	ITEMS(io, s->closed, s->n_closed, MEMBERS_MAX, fields_through);
+	ITEMS(io, s->dead, s->n_dead, MEMBERS_MAX, fields_through);
 }
 
 static void
@@ -202,7 +203,6 @@ message_records(struct io *io, struct wire_records *m)
 	io_u32(io, &m->n_records);
 	io_u64(io, &m->plain_bytes);
 	io_bytes(io, &m->units);
-	ITEMS(io, m->dead, m->n_dead, MEMBERS_MAX, fields_through);
 }
 
 static void

@@ -139,6 +139,8 @@ struct wire_state {
 	uint32_t n_questions;
 	struct wire_through *closed; /* nobody is asked for these */
 	uint32_t n_closed;
+	struct wire_through *dead; /* the deaths that were known at that moment */
+	uint32_t n_dead;
 };
 
 struct wire_hello {
@@ -204,8 +206,6 @@ struct wire_records {
 	uint32_t n_units, n_records;
 	uint64_t plain_bytes; /* of `units` uncompressed; 0: `units` is not compressed (zstd) */
 	struct bytes units; /* each with a u32 (big-endian) length before it */
-	struct wire_through *dead; /* with `told`: the deaths that the sender knew then */
-	uint32_t n_dead;
 };
 
 struct wire_ship_close {
@@ -286,7 +286,7 @@ struct wire_boot_ask {
 };
 
 struct wire_member_heard {
-	struct wire_hello hello; /* without state */
+	struct wire_hello hello; /* with the state only while a dead journal is not closed */
 };
 
 struct wire_link {

@@ -62,16 +62,26 @@ is_region(const struct shard *shard, uint8_t region)
 }
 
 bool
-shard__waited_for(const struct shard *shard, uint8_t region, const struct told **told)
+shard__waited_for(const struct shard *shard, uint8_t region, struct jid *journal)
 {
 	const struct member_fold *member = fold_member(&shard->work, region);
 
-	*told = NULL;
+	*journal = JID_NONE;
 	if (!is_region(shard, region) || (member != NULL && member->lost))
 		return false;
 	if (member != NULL)
-		*told = shard__told(shard, jid_make(region, member->incarnation, jid_shard(shard->work.id)));
+		*journal = jid_make(region, member->incarnation, jid_shard(shard->work.id));
 	return true;
+}
+
+static bool
+waited_for(const struct shard *shard, unsigned region, const struct told **told)
+{
+	struct jid journal;
+	bool waited = shard__waited_for(shard, (uint8_t)region, &journal);
+
+	*told = waited ? shard__heard(shard, journal) : NULL;
+	return waited;
 }
 
 bool
@@ -92,7 +102,7 @@ known_dead(const struct shard *shard, uint8_t region)
 	const struct told *told;
 
 	for (unsigned y = 1; y <= REGION_NUMBER_MAX && least > 0; y++) {
-		if (!shard__waited_for(shard, (uint8_t)y, &told))
+		if (!waited_for(shard, y, &told))
 			continue;
 		if (told == NULL)
 			return 0;
@@ -123,7 +133,7 @@ level_elsewhere(const struct shard *shard, uint64_t table, struct jid origin, ui
 	for (unsigned y = 1; y <= REGION_NUMBER_MAX; y++) {
 		const struct told_table *there;
 
-		if (!shard__waited_for(shard, (uint8_t)y, &told) || told == NULL ||
+		if (!waited_for(shard, y, &told) || told == NULL ||
 		    (there = told_table_of(told, table)) == NULL)
 			continue;
 		if (vector_get(&there->vector, origin).seq != seq)
@@ -158,8 +168,7 @@ nobody_has_more(const struct shard *shard, struct jid origin)
 	const struct told *told;
 
 	for (unsigned y = 1; y <= REGION_NUMBER_MAX; y++)
-		if (shard__waited_for(shard, (uint8_t)y, &told) &&
-		    (told == NULL || has_more(shard, told, origin)))
+		if (waited_for(shard, y, &told) && (told == NULL || has_more(shard, told, origin)))
 			return false;
 	return true;
 }
@@ -187,7 +196,7 @@ hear_of_deaths(struct group *group)
 	tide_err rc = TIDE_OK;
 
 	for (unsigned y = 1; y <= REGION_NUMBER_MAX; y++) {
-		if (!shard__waited_for(shard, (uint8_t)y, &told) || told == NULL)
+		if (!waited_for(shard, y, &told) || told == NULL)
 			continue;
 		for (unsigned r = 1; r <= REGION_NUMBER_MAX && rc == TIDE_OK; r++)
 			if (told->dead[r] != 0)

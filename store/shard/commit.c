@@ -181,32 +181,6 @@ publish(struct group *group)
 	return rc;
 }
 
-/* What peers told about their replicas holds once what they sent is on disk. */
-static void
-take_told(struct group *group)
-{
-	struct shard *shard = group->shard;
-
-	for (uint32_t i = 0; i < group->n_told; i++) {
-		struct told *fresh = &group->told[i], *slot = NULL, *array, old;
-
-		for (uint32_t k = 0; k < shard->n_told; k++)
-			if (jid_same(shard->told[k].origin, fresh->origin))
-				slot = &shard->told[k];
-		if (slot == NULL) {
-			array = realloc(shard->told, (shard->n_told + 1) * sizeof *array);
-			if (array == NULL)
-				continue; /* told again soon */
-			shard->told = array;
-			slot = &array[shard->n_told++];
-			*slot = (struct told){0};
-		}
-		old = *slot;
-		*slot = *fresh;
-		*fresh = old; /* released with the group */
-	}
-}
-
 static void
 tell_observers(struct group *group)
 {
@@ -280,7 +254,9 @@ group_commit(struct group *group, struct tide_error *error)
 	if (rc == TIDE_OK) {
 		struct tide_error why;
 
-		take_told(group);
+		/* What peers told about their replicas holds once what they sent is on disk. */
+		told_list__take(&shard->told, &group->told);
+		told_list__take(&shard->heard, &group->heard);
 		tell_observers(group);
 		if (group->trim_below != 0 &&
 		    journal_trim(shard->journal, group->trim_below, &why) != TIDE_OK)

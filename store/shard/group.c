@@ -33,9 +33,8 @@ group__fini(struct group *group)
 {
 	for (struct unit_build *unit = group->first; unit != NULL; unit = unit->next)
 		buf_fini(&unit->note);
-	for (uint32_t i = 0; i < group->n_told; i++)
-		shard__told_release(&group->told[i]);
-	free(group->told);
+	told_list__fini(&group->told);
+	told_list__fini(&group->heard);
 	free(group->cleared);
 	buf_fini(&group->raw);
 	buf_fini(&group->key);

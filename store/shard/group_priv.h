@@ -38,8 +38,7 @@ struct group {
 	uint64_t applied; /* remote records */
 	struct buf raw; /* scratch for store reads */
 	struct buf key;
-	struct told *told; /* to take over when the group is on disk */
-	uint32_t n_told;
+	struct told_list told, heard; /* to take over when the group is on disk */
 	uint64_t *cleared; /* tables whose items go once the group is on disk */
 	uint32_t n_cleared;
 	uint64_t trim_below; /* journal segments below go once the group is on disk; 0: none */

@@ -141,7 +141,8 @@ start_again(struct shard *shard, const struct identity *identity, struct tide_er
 	memset(shard->counted, 0, sizeof shard->counted);
 	memset(shard->checkpoint_seqs, 0, sizeof shard->checkpoint_seqs);
 	shard->bytes_at_checkpoint = 0;
-	shard__told_fini(shard);
+	told_list__fini(&shard->told);
+	told_list__fini(&shard->heard);
 	shard__published(shard, true);
 	return fold_copy(&shard->work, &shard->live);
 }

@@ -218,7 +218,8 @@ shard_close(struct shard *shard, bool checkpoint)
 	journal_close(shard->journal);
 	for (unsigned i = 0; i < shard->n_retired; i++)
 		journal_close(shard->retired[i]);
-	shard__told_fini(shard);
+	told_list__fini(&shard->told);
+	told_list__fini(&shard->heard);
 	fold_fini(&shard->live);
 	fold_fini(&shard->work);
 	pthread_mutex_destroy(&shard->lock);

@@ -224,6 +224,12 @@ struct member_view {
 	uint16_t closed; /* its journals up to this incarnation are dead, and nobody has more of them than we */
 };
 
+/* Of a region, its journals up to an incarnation are dead. */
+struct told_dead {
+	uint8_t region;
+	uint16_t through;
+};
+
 /* Why this journal must not be written any more. */
 enum fork_reason {
 	FORK_NONE,
@@ -249,6 +255,8 @@ struct shard_view {
 	size_t n_tables;
 	struct member_view *members;
 	size_t n_members;
+	struct told_dead *dead; /* all deaths that are known */
+	uint32_t n_dead;
 	uint16_t own_closed; /* of our own former journals */
 	struct fork fork; /* reason FORK_NONE: all is well */
 	uint64_t conflicts; /* logged by this journal since its start */

@@ -15,13 +15,18 @@
 #define RETIRED_MAX 4
 #define TRIM_LEAST 1024 /* sequences: trimming for less is not worth its notes */
 
-/* What a region last told about its replicas, when we had its whole journal. Volatile. */
+/* What a region last told about its replicas. Volatile. */
 struct told {
 	struct jid origin;
 	struct hlc promise;
 	struct told_table *tables; /* vectors owned */
 	uint32_t n;
 	uint16_t dead[REGION_NUMBER_MAX + 1]; /* by region: its journals up to this incarnation are dead, it knew */
+};
+
+struct told_list {
+	struct told *at; /* one per journal */
+	uint32_t n;
 };
 
 /* What is known of the disk. `lock` is taken last, and never held while waiting for the disk. */
@@ -81,8 +86,8 @@ struct shard {
 	uint64_t changed_whole; /* last publication at which whole tables went */
 	struct fold work;
 	struct group *group;
-	struct told *told;
-	uint32_t n_told;
+	struct told_list told; /* when we had its whole journal */
+	struct told_list heard; /* whenever it came */
 	struct {
 		shard_observe_fn fn;
 		void *arg;
@@ -170,8 +175,8 @@ tide_err shard__scan_open(struct shard *shard, struct kv_snapshot *snapshot,
 
 /* --- close.c --- */
 
-/** Is that region another member, not declared lost? `*told`: what it told last, NULL: nothing yet. */
-bool shard__waited_for(const struct shard *shard, uint8_t region, const struct told **told);
+/** Is that region another member, not declared lost? `*journal`: the one that it writes now; JID_NONE: it was never heard of. */
+bool shard__waited_for(const struct shard *shard, uint8_t region, struct jid *journal);
 
 /** Is every journal that is known to be dead closed here? */
 bool shard__all_closed(const struct shard *shard);
@@ -186,9 +191,13 @@ uint64_t wall__ahead(struct shard *shard, uint8_t region);
 
 /* --- told.c --- */
 
+/** What that journal's region told when we had the whole journal; heard: at any moment, with the deaths that it knew. NULL: nothing yet. */
 const struct told *shard__told(const struct shard *shard, struct jid origin);
-void shard__told_release(struct told *told);
-void shard__told_fini(struct shard *shard);
+const struct told *shard__heard(const struct shard *shard, struct jid origin);
+void told_list__fini(struct told_list *list);
+
+/** Replace what `list` has of the journals in `fresh`; what is left in `fresh` is to be released. */
+void told_list__take(struct told_list *list, struct told_list *fresh);
 
 /** Can no other region send something older than this version of that table's item any more? Committer thread. */
 bool shard__tombstone_may_go(const struct shard *shard, uint64_t table, struct version version);

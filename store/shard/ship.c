@@ -244,22 +244,6 @@ copy_told(const struct fold *live, struct arena *arena, struct ship_batch *batch
 	return TIDE_OK;
 }
 
-static tide_err
-copy_dead(const struct fold *live, struct arena *arena, struct ship_batch *batch)
-{
-	uint16_t through;
-
-	for (unsigned r = 1; r <= REGION_NUMBER_MAX; r++)
-		batch->n_dead += fold_dead_through(live, (uint8_t)r) != 0;
-	if ((batch->dead = arena_alloc(arena, (batch->n_dead + 1) * sizeof *batch->dead)) == NULL)
-		return TIDE_NOMEM;
-	batch->n_dead = 0;
-	for (unsigned r = 1; r <= REGION_NUMBER_MAX; r++)
-		if ((through = fold_dead_through(live, (uint8_t)r)) != 0)
-			batch->dead[batch->n_dead++] = (struct told_dead){(uint8_t)r, through};
-	return TIDE_OK;
-}
-
 /* The reader is at the end of what is on disk: how far is that complete, and what may be promised? */
 static tide_err
 at_end(struct ship *ship, struct arena *arena, struct ship_batch *batch)
@@ -278,8 +262,7 @@ at_end(struct ship *ship, struct arena *arena, struct ship_batch *batch)
 			ship->upto.clock = hlc_max(ship->upto.clock, own.clock);
 			batch->tells = true;
 			batch->promise = live->own_clock;
-			if ((rc = copy_told(live, arena, batch)) == TIDE_OK)
-				rc = copy_dead(live, arena, batch);
+			rc = copy_told(live, arena, batch);
 		} else {
 			struct mark mark = vector_get(&live->position, ship->origin);
 

@@ -37,8 +37,6 @@ struct ship_batch {
 	struct hlc promise; /* no later record of our journal has a smaller clock */
 	struct told_table *told; /* our replicas, at that moment (in `arena`) */
 	uint32_t n_told;
-	struct told_dead *dead; /* the deaths that we knew then (in `arena`) */
-	uint32_t n_dead;
 	uint64_t behind; /* sequence numbers between this reader and the journal's end */
 };
 

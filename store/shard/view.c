@@ -83,6 +83,19 @@ copy_members(struct arena *arena, struct shard *shard, struct shard_view *out)
 }
 
 static tide_err
+copy_dead(struct arena *arena, const struct fold *live, struct shard_view *out)
+{
+	uint16_t through;
+
+	if ((out->dead = arena_alloc(arena, REGION_NUMBER_MAX * sizeof *out->dead)) == NULL)
+		return TIDE_NOMEM;
+	for (unsigned r = 1; r <= REGION_NUMBER_MAX; r++)
+		if ((through = fold_dead_through(live, (uint8_t)r)) != 0)
+			out->dead[out->n_dead++] = (struct told_dead){(uint8_t)r, through};
+	return TIDE_OK;
+}
+
+static tide_err
 copy_fold(struct shard *shard, struct arena *arena, struct shard_view *out)
 {
 	const struct fold *live = &shard->live;
@@ -107,6 +120,8 @@ copy_fold(struct shard *shard, struct arena *arena, struct shard_view *out)
 		if ((rc = copy_table(
 			 arena, live, live->tables[out->n_tables], &out->tables[out->n_tables])) != TIDE_OK)
 			return rc;
+	if ((rc = copy_dead(arena, live, out)) != TIDE_OK)
+		return rc;
 	return copy_members(arena, shard, out);
 }
 

@@ -261,14 +261,6 @@ asked(const struct shard_view *view, struct jid origin, struct ship_table *table
 }
 
 static tide_err
-told(struct group *group, struct jid origin, const struct ship_batch *batch)
-{
-	tide_err rc = group_told(group, origin, batch->promise, batch->told, batch->n_told);
-
-	return rc == TIDE_OK ? group_told_dead(group, batch->dead, batch->n_dead) : rc;
-}
-
-static tide_err
 apply_batch(struct world *world, unsigned to, unsigned from, struct jid origin, struct buf *units,
     const uint64_t *ids, uint32_t n, const struct ship_batch *batch)
 {
@@ -283,7 +275,7 @@ apply_batch(struct world *world, unsigned to, unsigned from, struct jid origin, 
 		    (uint8_t)from, &stop, &error);
 	if (rc == TIDE_OK && (rc = group_progress(group, origin, ids, n, batch->upto)) == TIDE_OK &&
 	    batch->tells)
-		rc = told(group, origin, batch);
+		rc = group_told(group, origin, batch->promise, batch->told, batch->n_told);
 	if (rc == TIDE_OK)
 		rc = group_align(group, &changed);
 	if (rc == TIDE_CORRUPT || rc == TIDE_FORKED)
@@ -331,13 +323,51 @@ pull_journal(struct world *world, unsigned to, unsigned from, struct jid origin)
 }
 
 void
+tell(struct world *world, unsigned to, unsigned from)
+{
+	struct group *group = group_open(world->shard[to]);
+	struct told_table tables[16];
+	struct shard_view view;
+	struct arena arena;
+	bool changed;
+
+	arena_init(&arena, 0);
+	assert_int_equal(shard_view(world->shard[from], &arena, &view), TIDE_OK);
+	for (size_t i = 0; i < view.n_tables; i++)
+		tables[i] =
+		    (struct told_table){view.tables[i].id, view.tables[i].state, view.tables[i].vector};
+	assert_int_equal(
+	    group_heard(group, view.id, tables, (uint32_t)view.n_tables, view.dead, view.n_dead), TIDE_OK);
+	assert_int_equal(group_commit(group, NULL), TIDE_OK);
+	arena_fini(&arena);
+	group = group_open(world->shard[to]);
+	assert_int_equal(group_close_dead(group, &changed), TIDE_OK);
+	assert_int_equal(group_commit(group, NULL), TIDE_OK);
+}
+
+void
+note(struct world *world, unsigned region, unsigned about, bool lost)
+{
+	struct shard *other = world->shard[about];
+	struct group *group = group_open(world->shard[region]);
+
+	if (lost)
+		assert_int_equal(group_note_member(group, (uint8_t)about, 1, 0, true), TIDE_OK);
+	else
+		assert_int_equal(group_note_member(group, (uint8_t)about, jid_incarnation(shard_id(other)),
+				     shard_nonce(other), false),
+		    TIDE_OK);
+	assert_int_equal(group_commit(group, NULL), TIDE_OK);
+}
+
+void
 settle(struct world *world)
 {
 	/* Causal holds may need several rounds. */
 	for (int round = 0; round < 8; round++)
 		for (unsigned to = 1; to <= world->n; to++)
 			for (unsigned from = 1; from <= world->n; from++)
-				if (to != from)
+				if (to != from && world->shard[to] != NULL && world->shard[from] != NULL)
 					pull(world, to, from, from);
 }
 

@@ -54,7 +54,13 @@ tide_err pull(struct world *world, unsigned to, unsigned from, unsigned origin);
 tide_err pull_journal(
     struct world *world, unsigned to, unsigned from, struct jid origin); /* also of a former life */
 
-/* Everybody pulls from everybody until nothing moves. */
+/* `to` hears what `from` holds and which deaths it knows, and closes what it can by that. */
+void tell(struct world *world, unsigned to, unsigned from);
+
+/* `region` notes the incarnation that `about` has now, or that its first one was declared lost. */
+void note(struct world *world, unsigned region, unsigned about, bool lost);
+
+/* Everybody who is there pulls from everybody until nothing moves. */
 void settle(struct world *world);
 
 /* All regions: equal vectors, fingerprints, items and conflict entries. */
