@@ -12,12 +12,27 @@ some_key(struct world *world)
 	return (uint8_t)(world->plan.hot ? 0 : rng_below(&world->rng, world->plan.n_keys));
 }
 
+/* One that this region holds, as a rule. */
+static const struct world_table *
+some_table(struct world *world, uint8_t region)
+{
+	struct region *api = world_api(world, region);
+	const struct world_table *table = NULL;
+
+	for (uint32_t i = 0; i < 4 && api != NULL; i++) {
+		table = world_any_table(world);
+		if (table == NULL || shard_table_state(api->shard, table->id) == REPLICA_ACTIVE)
+			break;
+	}
+	return table;
+}
+
 static void
 write_one(struct world *world, uint8_t region)
 {
 	uint32_t kind = rng_below(&world->rng, 100);
 
-	client_write(world, region, world_any_table(world), some_key(world),
+	client_write(world, region, some_table(world, region), some_key(world),
 	    kind < 55   ? CLIENT_PUT
 	    : kind < 75 ? CLIENT_DELETE
 	    : kind < 85 ? CLIENT_PUT_NEW

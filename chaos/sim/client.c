@@ -144,6 +144,20 @@ write_run(struct commit_op *op, struct group *group, struct tide_error *error)
 	return rc == TIDE_OK ? TIDE_OK : error->code == rc ? rc : tide_fail(error, rc, NULL);
 }
 
+/* A failed append may have left it on the disk, for peers to read already, or not. */
+static enum write_fate
+fate_of(struct client_op *client, const struct write *write, tide_err rc)
+{
+	struct region *api = world_api(client->world, client->region);
+
+	if (rc == TIDE_OK)
+		return WRITE_KEPT;
+	if (rc != TIDE_UNKNOWN)
+		return WRITE_VOID;
+	return api != NULL && ledger_in_journal(shard_journal(api->shard), write) ? WRITE_FOUND
+										  : WRITE_UNKNOWN;
+}
+
 static void
 write_done(struct commit_op *op, const struct tide_error *error)
 {
@@ -157,9 +171,7 @@ write_done(struct commit_op *op, const struct tide_error *error)
 		    (unsigned long long)client->table,
 		    error->code == TIDE_OK ? "nothing to delete" : tide_err_name(error->code));
 	} else {
-		write->fate = error->code == TIDE_OK        ? WRITE_KEPT
-			      : error->code == TIDE_UNKNOWN ? WRITE_UNKNOWN
-							    : WRITE_VOID;
+		write->fate = fate_of(client, write, error->code);
 		world->counters.writes += error->code == TIDE_OK;
 		world->counters.deletes += error->code == TIDE_OK && write->tombstone;
 		world_tell(world, "r%u: #%u %s key %u of table %llx: %08x/%llu, clock %llx, over #%u: %s",

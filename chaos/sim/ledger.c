@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "store/journal/journal.h"
+#include "chaos/sim/world.h"
 #include "store/shard/fold.h"
 
 void
@@ -141,26 +141,30 @@ ledger_by_version(const struct ledger *ledger, uint64_t table, struct version ve
 	return NULL;
 }
 
-/* Is that very record in the journal? Another one may have taken its number. */
-static bool
-is_there(struct journal *disk, const struct write *write)
+bool
+ledger_in_journal(struct journal *disk, const struct write *write)
 {
 	struct journal_reader *reader;
 	struct bytes payload;
 	struct arena arena;
 	struct unit unit;
+	struct buf image = {0};
 	bool there = false;
 
 	if (journal_reader_open(disk, write->seq, &reader, NULL) != TIDE_OK)
 		return false;
 	arena_init(&arena, 0);
+	client_image(write->key, write->id, &image);
 	if (journal_reader_next(reader, &payload, NULL, NULL) == TIDE_OK &&
 	    unit_decode(&arena, payload, &unit, NULL) == TIDE_OK && unit.kind == UNIT_LOCAL)
 		for (uint32_t i = 0; i < unit.n_records; i++)
 			there |= unit.records[i].seq == write->seq &&
-				 version_compare(unit.records[i].version, write->version) == 0;
+				 version_compare(unit.records[i].version, write->version) == 0 &&
+				 (write->tombstone ? unit.records[i].tombstone
+						   : bytes_equal(unit.records[i].image, buf_bytes(&image)));
 	arena_fini(&arena);
 	journal_reader_close(reader);
+	buf_fini(&image);
 	return there;
 }
 
@@ -171,7 +175,7 @@ ledger_recovered(struct ledger *ledger, struct jid journal, struct journal *disk
 		struct write *w = &ledger->writes[i];
 
 		if (jid_same(w->version.origin, journal) && w->fate == WRITE_UNKNOWN)
-			w->fate = is_there(disk, w) ? WRITE_FOUND : WRITE_VOID;
+			w->fate = ledger_in_journal(disk, w) ? WRITE_FOUND : WRITE_VOID;
 	}
 }
 

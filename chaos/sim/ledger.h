@@ -5,6 +5,7 @@
 #ifndef TIDE_CHAOS_SIM_LEDGER_H
 #define TIDE_CHAOS_SIM_LEDGER_H
 
+#include "store/journal/journal.h"
 #include "store/shard/shard.h"
 
 enum write_fate {
@@ -83,6 +84,9 @@ struct write *ledger_by_version(const struct ledger *ledger, uint64_t table, str
 
 /** A journal was opened again: what was unknown is found there, or void. */
 void ledger_recovered(struct ledger *ledger, struct jid journal, struct journal *disk);
+
+/** Is that very write in the journal? Another one may have taken its number, even its clock. */
+bool ledger_in_journal(struct journal *disk, const struct write *write);
 
 /** A journal is gone with its disk. */
 void ledger_journal_lost(struct ledger *ledger, struct jid journal);

@@ -6,6 +6,7 @@
 #include "store/shard/shard_priv.h"
 
 #define SETTLE_MS_MAX 90000
+#define LINKS_MS 8000 /* until every session is at its best source again: the rest of a retry may travel */
 #define QUIET_MS 2500
 
 static void
@@ -123,9 +124,12 @@ converged(struct world *world, char *why, size_t room)
 static void
 stay_quiet(struct world *world)
 {
-	uint64_t shipped = world->counters.records_shipped, pieces = world->counters.pieces;
+	uint64_t shipped, pieces;
 	char why[256] = "";
 
+	world_work(world, LINKS_MS);
+	shipped = world->counters.records_shipped;
+	pieces = world->counters.pieces;
 	world_work(world, QUIET_MS);
 	if (world_failed(world))
 		return;

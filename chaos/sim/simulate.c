@@ -32,6 +32,7 @@ static const char *const usage =
     "    --file FILE     the seeds of a file: one a line, 'N' or 'N large'; # begins a comment\n"
     "    --large         up to seven regions and a thousand steps\n"
     "    --trace         every line of a world's story, and of its regions' logs, as it happens\n"
+    "    --steps A,B,... only these steps of a world\n"
     "    --minimise      leave out what a failure does not need; print the story of what is left\n"
     "    --all           go on after a failure\n"
     "    --jobs N        processes (default 1)\n"
@@ -100,7 +101,12 @@ report(const struct job *job, const struct world_options *options, const struct 
 	short_options.n_left_out = world->plan.n_steps;
 	if ((shorter = world_new(&short_options)) == NULL)
 		return;
-	printf("  minimised to %u of %u steps:\n", kept, world->plan.n_steps);
+	printf("  minimised to %u of %u steps: chaos/simulate --seed %llu%s --trace --steps ", kept,
+	    world->plan.n_steps, (unsigned long long)options->seed, options->large ? " --large" : "");
+	for (uint32_t i = 0, n = 0; i < world->plan.n_steps; i++)
+		if (left_out[i] == 0)
+			printf("%s%u", n++ == 0 ? "" : ",", i + 1);
+	printf("\n");
 	world_run(shorter);
 	print_story(shorter, 200);
 	world_free(shorter);
@@ -252,13 +258,34 @@ parse_range(const char *text, uint64_t *from, uint64_t *to)
 	return true;
 }
 
+/* "12,17,18": leave out all others. */
+static void
+keep_steps(const char *text, struct world_options *options)
+{
+	static uint8_t left_out[WORLD_STEPS_MAX];
+	char *end;
+
+	memset(left_out, 1, sizeof left_out);
+	for (;; text = end + 1) {
+		unsigned long step = strtoul(text, &end, 10);
+
+		if (step >= 1 && step <= WORLD_STEPS_MAX)
+			left_out[step - 1] = 0;
+		if (*end != ',')
+			break;
+	}
+	options->left_out = left_out;
+	options->n_left_out = WORLD_STEPS_MAX;
+}
+
 static void
 parse(int argc, char **argv, struct job *job)
 {
 	static const struct option options[] = {{"seeds", 1, NULL, 's'}, {"seed", 1, NULL, 'S'},
 	    {"file", 1, NULL, 'f'}, {"large", 0, NULL, 'l'}, {"small", 0, NULL, 'n'}, {"trace", 0, NULL, 't'},
-	    {"minimise", 0, NULL, 'm'}, {"all", 0, NULL, 'a'}, {"jobs", 1, NULL, 'j'}, {"dir", 1, NULL, 'd'},
-	    {"list", 0, NULL, 'L'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	    {"minimise", 0, NULL, 'm'}, {"all", 0, NULL, 'a'}, {"steps", 1, NULL, 'k'},
+	    {"jobs", 1, NULL, 'j'}, {"dir", 1, NULL, 'd'}, {"list", 0, NULL, 'L'}, {"help", 0, NULL, 'h'},
+	    {NULL, 0, NULL, 0}};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -288,6 +315,9 @@ parse(int argc, char **argv, struct job *job)
 			break;
 		case 'a':
 			job->keep_going = true;
+			break;
+		case 'k':
+			keep_steps(optarg, &job->options);
 			break;
 		case 'j':
 			job->jobs = (uint32_t)strtoul(optarg, NULL, 10);

@@ -413,7 +413,13 @@ begin(struct world *world)
 			if (r > 2 && rng_percent(&world->rng, 20))
 				continue; /* not every region replicates each */
 			client_change_replica(world, 1, &world->tables[t], r, true);
-			world_work(world, 2);
+			/* Only one at a time, as everywhere. */
+			for (uint32_t i = 0; i < 40 && !world_failed(world) &&
+					     shard_table_state(world_api(world, r)->shard,
+						 world->tables[t].id) != REPLICA_ACTIVE;
+			     i++)
+				world_work(world, 50);
+			world_work(world, 30);
 		}
 	}
 	/* Some worlds begin while the replicas still load. */
@@ -533,9 +539,10 @@ static const char *
 region_dir(const struct world *world, uint8_t region, char path[4096])
 {
 	if (region == 0)
-		snprintf(path, 4096, "%s/world-%ld", world->options.dir, (long)getpid());
+		snprintf(path, 4096, "%s/world-%ld-%u", world->options.dir, (long)getpid(), world->nth);
 	else
-		snprintf(path, 4096, "%s/world-%ld/r%u", world->options.dir, (long)getpid(), region);
+		snprintf(path, 4096, "%s/world-%ld-%u/r%u", world->options.dir, (long)getpid(), world->nth,
+		    region);
 	return path;
 }
 
@@ -551,12 +558,14 @@ remove_one(const char *path, const struct stat *stat, int type, struct FTW *walk
 struct world *
 world_new(const struct world_options *options)
 {
+	static uint32_t worlds;
 	struct world *world = calloc(1, sizeof *world);
 	struct sim_env env = {world, now_ms, wall_ms, network_send, say};
 	char path[4096];
 
 	if (world == NULL)
 		return NULL;
+	world->nth = ++worlds;
 	world->options = *options;
 	world->plan = world_plan_of(options);
 	world->now_ms = 1000;

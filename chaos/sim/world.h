@@ -111,6 +111,7 @@ struct event;
 
 struct world {
 	struct world_options options;
+	uint32_t nth; /* of this process's worlds: names its folder */
 	struct world_plan plan;
 	struct rng rng; /* of the step under way */
 	uint64_t now_ms;
