@@ -32,11 +32,6 @@ struct lag_table {
 	uint64_t told_seq[CONFIG_PEERS_MAX], told_round[CONFIG_PEERS_MAX];
 };
 
-struct clock_slot {
-	uint64_t number;
-	int64_t ahead_ms;
-};
-
 struct lag {
 	struct shard *shard;
 	uint8_t regions[CONFIG_PEERS_MAX]; /* the peers' numbers */
@@ -45,7 +40,6 @@ struct lag {
 	struct lag_table *hash[HASH_SIZE];
 	uint32_t n_tables;
 	uint64_t round[CONFIG_PEERS_MAX]; /* how often that peer told; 0: never */
-	struct clock_slot clocks[CONFIG_PEERS_MAX][SLOTS];
 };
 
 static uint32_t
@@ -92,7 +86,6 @@ arrive(struct lag *lag, struct lag_table *table, uint32_t place, const struct re
 {
 	uint64_t then = hlc_ms(record->version.clock), ms = now > then ? now - then : 0,
 		 number = now / SLOT_MS;
-	struct clock_slot *clock = &lag->clocks[place][number % SLOTS];
 	struct arrivals *arrivals = table->arrivals[place];
 	struct slot *slot;
 	uint32_t bucket = 0;
@@ -113,8 +106,6 @@ arrive(struct lag *lag, struct lag_table *table, uint32_t place, const struct re
 	slot->ms += ms;
 	if (ms > slot->ms_max)
 		slot->ms_max = ms;
-	if (clock->number != number || (int64_t)(then - now) > clock->ahead_ms)
-		*clock = (struct clock_slot){number, (int64_t)(then - now)};
 }
 
 static void
@@ -255,26 +246,6 @@ view_table(const struct lag *lag, struct arena *arena, const struct lag_table *f
 	return TIDE_OK;
 }
 
-static void
-view_clocks(const struct lag *lag, uint64_t number, struct lag_view *out)
-{
-	for (uint32_t i = 0; i < lag->n_regions; i++) {
-		struct lag_clock *clock = &out->clocks[out->n_clocks];
-		bool any = false;
-
-		for (uint32_t s = 0; s < SLOTS; s++) {
-			const struct clock_slot *slot = &lag->clocks[i][s];
-
-			if (slot->number > number || number - slot->number >= SLOTS ||
-			    (any && slot->ahead_ms <= clock->ahead_ms))
-				continue;
-			*clock = (struct lag_clock){lag->regions[i], slot->ahead_ms};
-			any = true;
-		}
-		out->n_clocks += any;
-	}
-}
-
 static const struct table_view *
 find_view(const struct shard_view *shard, uint64_t id)
 {
@@ -317,7 +288,6 @@ lag_view(struct lag *lag, struct arena *arena, const struct shard_view *shard, s
 			rc = view_table(lag, arena, table, here, number, &out->tables[out->n_tables++]);
 			at = &table->next;
 		}
-	view_clocks(lag, number, out);
 	pthread_mutex_unlock(&lag->lock);
 	return rc;
 }

@@ -52,17 +52,9 @@ struct lag_table_view {
 	uint32_t n_arrivals, n_waiting;
 };
 
-/* How far a source's clock was ahead of ours in the last minute, at least: of the records that came. Negative: not seen ahead. */
-struct lag_clock {
-	uint8_t source;
-	int64_t ahead_ms;
-};
-
 struct lag_view {
 	struct lag_table_view *tables;
 	uint32_t n_tables;
-	struct lag_clock clocks[CONFIG_PEERS_MAX];
-	uint32_t n_clocks;
 };
 
 /** A copy in the arena; `shard` says which tables are here and how far they are. Any thread. TIDE_NOMEM. */

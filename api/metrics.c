@@ -115,6 +115,9 @@ metrics_write(struct region *region, struct buf *out)
 		rc = lag_view(region->lag, &arena, &scrape.view.shard, &scrape.lag);
 	if (rc == TIDE_OK) {
 		write_region(&scrape);
+		rc = metrics__health(&scrape);
+	}
+	if (rc == TIDE_OK) {
 		metrics__links(&scrape);
 		metrics__lag(&scrape);
 		metrics__store(&scrape);

@@ -97,23 +97,6 @@ write_conflicts(struct scrape *scrape)
 	}
 }
 
-static void
-write_clocks(struct scrape *scrape)
-{
-	static const char name[] = "tidemark_clock_ahead_seconds";
-
-	metric_family(scrape->out, METRIC_GAUGE, name,
-	    "By the records of the last minute that region's clock is ahead of this one by at least so much; "
-	    "below 0 "
-	    "nothing shows.");
-	for (uint32_t i = 0; i < scrape->lag.n_clocks; i++) {
-		scrape_labels(scrape);
-		scrape_label_region(scrape, "source_region", scrape->lag.clocks[i].source);
-		metric_f64(scrape->out, name, buf_bytes(&scrape->labels),
-		    (double)scrape->lag.clocks[i].ahead_ms * 1e-3);
-	}
-}
-
 void
 metrics__lag(struct scrape *scrape)
 {
@@ -128,5 +111,4 @@ metrics__lag(struct scrape *scrape)
 	    "Bytes of keys and images of the records applied.", write_bytes);
 	write_waiting(scrape);
 	write_conflicts(scrape);
-	write_clocks(scrape);
 }

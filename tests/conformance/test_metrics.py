@@ -50,6 +50,9 @@ def test_every_line_is_sound(region, client, table):
     assert metrics.get("process_open_fds") >= 3
     assert metrics.get("tidemark_data_free_bytes") > 0
     assert metrics.get("tidemark_journal_segments") >= 1
+    assert metrics.get("tidemark_disk_state", state="ok") == 1 and metrics.get("tidemark_disk_writes_refused_total") == 0
+    assert metrics.get("tidemark_clock_state", state="CLOCK-RIGHT") == 1
+    assert metrics.get("tidemark_journal_forked") == 0
 
 
 def test_requests_are_counted_by_operation_and_error(region, client, table):
