@@ -1,5 +1,5 @@
 /*
- * The endpoint at work in a process: a local nng socket (replication.endpoint), the threads that do its work, and its clock's ticks.
+ * The endpoint at work in a process: a local socket (replication.endpoint), the threads that do its work, and its clock's ticks.
  */
 #ifndef TIDE_API_ENDPOINT_SERVE_H
 #define TIDE_API_ENDPOINT_SERVE_H

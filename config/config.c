@@ -181,7 +181,7 @@ read_peer(const char *path, const config_setting_t *from, struct config *out, st
 		char why[64];
 
 		snprintf(why, sizeof why, "has no %s", config_peer_keys[i].name);
-		if (!seen[i])
+		if (!seen[i] && (config_peer_keys[i].kind == KEY_STRING || config_peer_keys[i].fallback == KEY_REQUIRED))
 			return bad(path, from, error, "a peer", why);
 	}
 	if (peer->number == out->number || strcmp(peer->region, out->region) == 0)
@@ -209,10 +209,10 @@ read_group(const char *path, const config_setting_t *from, const char *group, bo
 
 		snprintf(full, sizeof full, "%s%s%.128s", group != NULL ? group : "",
 		    group != NULL ? "." : "", name);
-		if (group == NULL && is_group(name)) {
+		if (is_group(full)) {
 			if (!config_setting_is_group(at))
 				return bad(path, at, error, full, "must be a group: { ... }");
-			if ((rc = read_group(path, at, name, seen, out, error)) != TIDE_OK)
+			if ((rc = read_group(path, at, full, seen, out, error)) != TIDE_OK)
 				return rc;
 		} else if (group != NULL && strcmp(full, "replication.peers") == 0) {
 			if (!config_setting_is_list(at) && !config_setting_is_array(at))
@@ -247,6 +247,33 @@ set_defaults(struct config *out)
 		else if (key->kind == KEY_STRING && key->text != NULL)
 			strcpy((char *)out + key->offset, key->text);
 	}
+}
+
+/* With certificates every link uses them: one without would be the one that strangers take. */
+static tide_err
+check_tls(const char *path, const struct config *out, struct tide_error *error)
+{
+	static const char tls[] = "tls+tcp://";
+	const struct config_tls *files = &out->replication.tls;
+	bool some = files->ca[0] != 0 || files->certificate[0] != 0 || files->key[0] != 0;
+	bool all = files->ca[0] != 0 && files->certificate[0] != 0 && files->key[0] != 0;
+
+	if (some && !all)
+		return tide_fail(error, TIDE_USAGE, "%s: replication.tls needs ca, certificate and key", path);
+	for (uint32_t i = 0; i <= out->replication.n_peers; i++) {
+		const char *address = i < out->replication.n_peers ? out->replication.peers[i].replication
+								   : out->replication.listen;
+		bool secure = strncmp(address, tls, sizeof tls - 1) == 0;
+
+		if (secure && !all)
+			return tide_fail(
+			    error, TIDE_USAGE, "%s: %s needs certificates: replication.tls is missing", path, address);
+		if (!secure && all)
+			return tide_fail(error, TIDE_USAGE,
+			    "%s: replication.tls is set, so every address must begin with tls+tcp://, not %s", path,
+			    address);
+	}
+	return TIDE_OK;
 }
 
 /* What depends on the machine or on other keys. */
@@ -286,7 +313,7 @@ complete(const char *path, const bool *seen, struct config *out, struct tide_err
 		return tide_fail(error, TIDE_USAGE,
 		    "%s: the path of replication.endpoint is longer than %d bytes", path, SOCKET_PATH_MAX);
 	}
-	return TIDE_OK;
+	return check_tls(path, out, error);
 }
 
 static tide_err

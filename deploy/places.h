@@ -15,7 +15,7 @@ struct place {
 	char region[64]; /* empty: only an address is known */
 	uint8_t number; /* 0: not known */
 	char url[96]; /* of its DynamoDB API, "http://127.0.0.1:8001"; empty: not known */
-	char endpoint[256]; /* nng address of its API process's local endpoint; empty: not known */
+	char endpoint[256]; /* address of its API process's local endpoint; empty: not known */
 	char data[4096]; /* folder of its journal and store; empty: not known */
 };
 

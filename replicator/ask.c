@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "replicator/client.h"
+#include "replicator/wire_client.h"
 
 /* One question with a client of its own: what its thread tells us. */
 struct asking {
@@ -66,7 +66,7 @@ after(uint32_t ms)
 
 /* The answer's bytes into `call`, which the client keeps. */
 static tide_err
-exchange(struct asking *asking, struct client *client, const char *address, uint32_t ms_max,
+exchange(struct asking *asking, struct wire_client *client, const char *address, uint32_t ms_max,
     const struct wire_message *question, struct call **call, struct tide_error *error)
 {
 	struct timespec until = after(ms_max);
@@ -82,7 +82,7 @@ exchange(struct asking *asking, struct client *client, const char *address, uint
 	pthread_mutex_unlock(&asking->lock);
 	if (rc != TIDE_OK)
 		return rc;
-	rc = client_ask(client, wire_frame_encode(question), ms_max, 0, on_done, asking);
+	rc = wire_client_ask(client, wire_frame_encode(question), ms_max, 0, on_done, asking);
 	if (rc != TIDE_OK)
 		return tide_fail(error, rc, "no answer: %s", tide_err_text(rc));
 	pthread_mutex_lock(&asking->lock);
@@ -125,13 +125,13 @@ ask(const char *address, uint32_t ms_max, const struct wire_message *question, e
     struct buf *json, struct tide_error *error)
 {
 	struct asking asking = {.lock = PTHREAD_MUTEX_INITIALIZER};
-	struct client_options options = {.address = address,
+	struct wire_client_options options = {.address = address,
 	    .calls_max = 1,
 	    .connected = on_connected,
 	    .refused = on_refused,
 	    .arg = &asking};
 	pthread_condattr_t monotonic;
-	struct client *client = NULL;
+	struct wire_client *client = NULL;
 	struct call *call;
 	tide_err rc;
 
@@ -139,10 +139,10 @@ ask(const char *address, uint32_t ms_max, const struct wire_message *question, e
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&asking.news, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	if ((rc = client_open(&options, &client, error)) == TIDE_OK &&
+	if ((rc = wire_client_open(&options, &client, error)) == TIDE_OK &&
 	    (rc = exchange(&asking, client, address, ms_max, question, &call, error)) == TIDE_OK)
 		rc = understand(wire_frame_bytes(call->answer), wanted, json, error);
-	client_close(client);
+	wire_client_close(client);
 	pthread_cond_destroy(&asking.news);
 	pthread_mutex_destroy(&asking.lock);
 	return rc;

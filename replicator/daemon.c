@@ -3,14 +3,14 @@
 
 #include "base/log.h"
 #include "replicator/daemon_priv.h"
-#include "replicator/renew.h"
 
 #define LOCAL_CALLS_MAX 2048
 #define PEER_CALLS_MAX 512
 #define REQUESTS_TOGETHER 384 /* for batches, over all peers */
 #define LINKS_MS 500
 #define WAITING_LOG_MS 10000
-#define RENEW_MS 10000 /* without a connection to an API process that listens */
+#define CERTIFICATE_MS 3600000
+#define CERTIFICATE_WARN_S (14 * 86400)
 
 uint64_t
 daemon__now_us(void)
@@ -36,7 +36,7 @@ daemon__peer(struct daemon *daemon, uint8_t region)
 	return NULL;
 }
 
-/* --- nng's threads --- */
+/* --- the clients' threads --- */
 
 void
 daemon__call_done(struct call *call)
@@ -71,6 +71,14 @@ on_connected(void *arg, bool up)
 	pthread_mutex_unlock(&daemon->lock);
 }
 
+static void
+on_refused(void *arg, const char *why)
+{
+	const struct daemon_peer *peer = arg;
+
+	log_warn("REPL-UNREACHABLE", "peer=%s why=\"%s\"", peer->name, why);
+}
+
 /* --- the daemon's thread --- */
 
 static void
@@ -82,6 +90,7 @@ tell_connection(struct daemon *daemon, struct daemon_peer *peer, uint64_t now)
 	if (changes == peer->told_changes)
 		return;
 	peer->told_changes = changes;
+	daemon__pace_forget(peer);
 	if (peer->told_up) {
 		if (peer->region == 0)
 			link_local_down(daemon->link, now);
@@ -115,20 +124,31 @@ wait_for_calls(struct daemon *daemon, uint64_t until, bool *stopping)
 	return calls;
 }
 
+/* A certificate that ends is seen before the peers refuse it. */
+static void
+watch_certificate(struct daemon *daemon, uint64_t now)
+{
+	int64_t left;
+
+	if (daemon->tls == NULL || now < daemon->certificate_at)
+		return;
+	daemon->certificate_at = now + CERTIFICATE_MS;
+	left = tls_seconds_left(daemon->tls);
+	if (left < 0)
+		log_err("REPL-CERTIFICATE", "file=%s why=\"it has expired: peers refuse it\"",
+		    daemon->config.replication.tls.certificate);
+	else if (left < CERTIFICATE_WARN_S)
+		log_warn("REPL-CERTIFICATE", "file=%s why=\"it expires in %lld hours\"",
+		    daemon->config.replication.tls.certificate, (long long)left / 3600);
+}
+
 static void
 now_and_then(struct daemon *daemon, uint64_t now)
 {
+	watch_certificate(daemon, now);
 	if (now >= daemon->links_at) {
 		daemon->links_at = now + LINKS_MS;
 		daemon__push_links(daemon, now);
-	}
-	if (daemon->local.told_up)
-		daemon->down_since = now;
-	else if (now >= daemon->down_since + RENEW_MS &&
-		 renew_somebody_listens(daemon->config.replication.endpoint)) {
-		log_warn("REPL-RENEW", "why=\"the API process is there and no connection comes about\"");
-		renew_self();
-		daemon->down_since = now; /* it failed: try again later */
 	}
 	if (!daemon->local.told_up && now >= daemon->waiting_log_at) {
 		daemon->waiting_log_at = now + WAITING_LOG_MS;
@@ -150,6 +170,11 @@ run(void *arg)
 
 		if (wake > daemon->links_at)
 			wake = daemon->links_at;
+		for (uint32_t i = 0; i < daemon->config.replication.n_peers; i++) {
+			uint64_t paced = daemon__pace_wake(&daemon->peers[i], now);
+
+			wake = paced < wake ? paced : wake;
+		}
 		call = wait_for_calls(daemon, wake, &stopping);
 		now = daemon__now();
 		tell_connection(daemon, &daemon->local, now);
@@ -166,6 +191,8 @@ run(void *arg)
 		while (!stopping && link_next(daemon->link, now, &action))
 			daemon__act(daemon, &action, now);
 		link_check(daemon->link);
+		for (uint32_t i = 0; i < daemon->config.replication.n_peers; i++)
+			daemon__pace_turn(&daemon->peers[i], now);
 		now_and_then(daemon, now);
 	}
 	return NULL;
@@ -193,14 +220,20 @@ make_link(struct daemon *daemon, struct tide_error *error)
 
 static tide_err
 connect_to(struct daemon *daemon, struct daemon_peer *peer, uint8_t region, const char *address,
-    uint32_t calls_max, struct tide_error *error)
+    const char *name, uint32_t calls_max, struct tide_error *error)
 {
-	struct client_options options = {
-	    .address = address, .calls_max = calls_max, .connected = on_connected, .arg = peer};
+	struct wire_client_options options = {.address = address,
+	    .calls_max = calls_max,
+	    .tls = region == 0 ? NULL : daemon->tls,
+	    .name = name,
+	    .connected = on_connected,
+	    .refused = region == 0 ? NULL : on_refused,
+	    .arg = peer};
 
 	peer->daemon = daemon;
 	peer->region = region;
-	return client_open(&options, &peer->client, error);
+	peer->name = name;
+	return wire_client_open(&options, &peer->client, error);
 }
 
 static tide_err
@@ -209,19 +242,22 @@ start(struct daemon *daemon, struct tide_error *error)
 	const struct config *config = &daemon->config;
 	tide_err rc;
 
+	if (config->replication.tls.ca[0] != 0 &&
+	    (rc = tls_open(&config->replication.tls, &daemon->tls, error)) != TIDE_OK)
+		return rc;
 	if ((rc = make_link(daemon, error)) != TIDE_OK ||
-	    (rc = connect_to(
-		 daemon, &daemon->local, 0, config->replication.endpoint, LOCAL_CALLS_MAX, error)) != TIDE_OK)
+	    (rc = connect_to(daemon, &daemon->local, 0, config->replication.endpoint, config->region,
+		 LOCAL_CALLS_MAX, error)) != TIDE_OK)
 		return rc;
 	if (config->replication.listen[0] != 0 &&
-	    (rc = front_open(config->replication.listen, daemon->local.client, &daemon->front, error)) !=
-		TIDE_OK)
+	    (rc = front_open(config, daemon->local.client, daemon->tls, &daemon->front, error)) != TIDE_OK)
 		return rc;
 	for (uint32_t i = 0; i < config->replication.n_peers; i++) {
 		const struct config_peer *peer = &config->replication.peers[i];
 
+		daemon->peers[i].bucket.rate = (uint64_t)peer->bandwidth_kb_per_second << 10;
 		if ((rc = connect_to(daemon, &daemon->peers[i], peer->number, peer->replication,
-			 PEER_CALLS_MAX, error)) != TIDE_OK)
+			 peer->region, PEER_CALLS_MAX, error)) != TIDE_OK)
 			return rc;
 	}
 	if (pthread_create(&daemon->thread, NULL, run, daemon) != 0)
@@ -252,10 +288,10 @@ daemon_start(const struct config *config, struct daemon **out, struct tide_error
 	daemon->instance = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 	daemon->asker = (struct link_asker){.region = config->number,
 	    .name = daemon->config.region,
+	    .cluster = daemon->config.cluster,
 	    .instance = daemon->instance,
 	    .batch_bytes = (uint64_t)config->replication.batch_kb << 10};
 	daemon->waiting_log_at = daemon__now() + 1000;
-	daemon->down_since = daemon__now();
 	if ((rc = start(daemon, error)) != TIDE_OK) {
 		daemon_stop(daemon);
 		return rc;
@@ -276,11 +312,14 @@ daemon_stop(struct daemon *daemon)
 	if (daemon->started)
 		pthread_join(daemon->thread, NULL);
 	if (daemon->local.client != NULL)
-		client_stop(daemon->local.client);
+		wire_client_stop(daemon->local.client);
 	front_close(daemon->front);
-	client_close(daemon->local.client);
-	for (uint32_t i = 0; i < CONFIG_PEERS_MAX; i++)
-		client_close(daemon->peers[i].client);
+	wire_client_close(daemon->local.client);
+	for (uint32_t i = 0; i < CONFIG_PEERS_MAX; i++) {
+		wire_client_close(daemon->peers[i].client);
+		daemon__pace_forget(&daemon->peers[i]);
+	}
+	tls_close(daemon->tls);
 	link_free(daemon->link, link_payload_free);
 	pthread_mutex_destroy(&daemon->lock);
 	pthread_cond_destroy(&daemon->wake);

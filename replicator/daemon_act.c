@@ -17,7 +17,7 @@ ask(struct daemon *daemon, struct daemon_peer *peer, const struct wire_message *
 	}
 	if (message->type == WIRE_HELLO)
 		peer->hello_us = daemon__now_us();
-	rc = client_ask(peer->client, client_message(message), ms_max, ticket, daemon__call_done, daemon);
+	rc = daemon__pace_ask(peer, message->type, wire_frame_encode(message), ms_max, ticket, now);
 	if (rc != TIDE_OK && ticket != 0)
 		link_message_failed(daemon->link, now, ticket, TIDE_UNAVAILABLE,
 		    rc == TIDE_AGAIN ? "too many requests are under way" : tide_err_text(rc));
@@ -46,10 +46,20 @@ act_note(struct daemon *daemon, const struct link_action *action)
 	buf_fini(&line);
 }
 
+static uint64_t
+wall_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 void
 daemon__act(struct daemon *daemon, const struct link_action *action, uint64_t now)
 {
 	struct link_request request;
+	struct daemon_peer *peer;
 	struct tide_error error;
 
 	if (action->kind == LINK_DROP) {
@@ -60,11 +70,15 @@ daemon__act(struct daemon *daemon, const struct link_action *action, uint64_t no
 		act_note(daemon, action);
 		return;
 	}
-	if (link_message_ask(&daemon->asker, action, &request, &error) != TIDE_OK)
+	daemon->asker.wall_ms = action->kind == LINK_HELLO ? wall_ms() : 0;
+	if (link_message_ask(&daemon->asker, action, &request, &error) != TIDE_OK) {
 		link_message_failed(daemon->link, now, action->ticket, error.code, error.message);
-	else
-		ask(daemon, request.to == 0 ? &daemon->local : daemon__peer(daemon, request.to),
-		    &request.message, request.ms_max, action->ticket, now);
+	} else {
+		peer = request.to == 0 ? &daemon->local : daemon__peer(daemon, request.to);
+		if (peer != NULL)
+			daemon__pace_shrink(peer, &request.message);
+		ask(daemon, peer, &request.message, request.ms_max, action->ticket, now);
+	}
 	link_request_fini(&request);
 }
 

@@ -4,16 +4,22 @@
 static void
 release(void *memory)
 {
-	nng_msg_free(memory);
+	free(memory);
 }
 
 static struct daemon_peer *
-peer_of(struct daemon *daemon, const struct client *client)
+peer_of(struct daemon *daemon, const struct wire_client *client)
 {
 	for (uint32_t i = 0; i < daemon->config.replication.n_peers; i++)
 		if (daemon->peers[i].client == client)
 			return &daemon->peers[i];
 	return NULL;
+}
+
+static const char *
+failure_text(tide_err failed)
+{
+	return failed == TIDE_AGAIN ? "no answer in time" : "the connection is gone";
 }
 
 void
@@ -26,11 +32,10 @@ daemon__hear(struct daemon *daemon, struct call *call, uint64_t now)
 		return; /* nobody waits for it */
 	if (call->answer == NULL) {
 		link_message_failed(daemon->link, now, call->ticket,
-		    call->failed == NNG_ETIMEDOUT ? TIDE_AGAIN : TIDE_UNAVAILABLE,
-		    nng_strerror(call->failed));
+		    call->failed, failure_text(call->failed));
 		return;
 	}
-	raw.bytes = bytes_of(nng_msg_body(call->answer), nng_msg_len(call->answer));
+	raw.bytes = wire_frame_bytes(call->answer);
 	if (link_message_came(daemon->link, now, call->ticket, &raw) == WIRE_HELLO &&
 	    (peer = peer_of(daemon, call->client)) != NULL)
 		peer->round_trip_us = daemon__now_us() - peer->hello_us;

@@ -1,84 +1,90 @@
 #include "replicator/front.h"
 
-#include <nng/protocol/reqrep0/rep.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "replicator/link_message.h"
+#include "replicator/stranger.h"
+#include "replicator/wire_server.h"
 
-#define GUESTS 512 /* requests at a time; more wait in their connections */
+#define REQUESTS_MAX 512 /* at a time; more wait in their connections */
+#define CONNECTIONS_MAX 256 /* 31 peers, and those that are not */
 #define LOCAL_MS 20000 /* for the API process to answer; it holds some for a second */
 
 /* One request at a time: received, passed on, answered. */
 struct guest {
 	struct front *front;
-	nng_ctx ctx;
-	nng_aio *aio;
-	bool sending;
+	struct wire_request request;
+	struct guest *next; /* unused */
 };
 
 struct front {
-	nng_socket socket;
-	struct client *local;
-	struct guest *guests;
-	uint32_t n_guests;
-	atomic_bool closing;
+	const struct config *config;
+	struct wire_server *server;
+	struct wire_client *local;
+	struct guest *guests, *unused;
+	pthread_mutex_t lock; /* of `unused` */
+	struct stranger_log strangers; /* the server's thread */
 	atomic_uint passed_on; /* calls that the API process has */
 	atomic_ullong requests, bytes_plain, bytes_sent;
 };
 
 static void
-receive(struct guest *guest)
+reply(struct front *front, struct wire_request request, struct wire_frame *frame)
 {
-	guest->sending = false;
-	nng_ctx_recv(guest->ctx, guest->aio);
+	if (frame != NULL)
+		atomic_fetch_add(&front->bytes_sent, frame->n);
+	wire_server_answer(request, frame); /* no memory for one: the peer's time runs out */
 }
 
 static void
-reply(struct guest *guest, nng_msg *message)
-{
-	if (atomic_load(&guest->front->closing)) {
-		nng_msg_free(message);
-		return;
-	}
-	if (message == NULL) {
-		receive(guest); /* no memory: the peer's time runs out */
-		return;
-	}
-	atomic_fetch_add(&guest->front->bytes_sent, nng_msg_len(message));
-	nng_msg_header_clear(message); /* what routed it to us */
-	guest->sending = true;
-	nng_aio_set_msg(guest->aio, message);
-	nng_ctx_send(guest->ctx, guest->aio);
-}
-
-static void
-reply_error(struct guest *guest, tide_err code, const char *text)
+reply_error(struct front *front, struct wire_request request, tide_err code, const char *text)
 {
 	struct wire_message message = {
 	    .type = WIRE_ERROR, .error = {.code = code, .message = bytes_of_string(text)}};
 
-	reply(guest, client_message(&message));
+	reply(front, request, wire_frame_encode(&message));
 }
 
 /* A large payload is worth compressing. The message itself where it is not, or cannot be. */
-static nng_msg *
-compressed(nng_msg *answer)
+static struct wire_frame *
+compressed(struct wire_frame *answer)
 {
+	struct wire_frame *made = NULL;
 	struct buf packed = {0};
-	nng_msg *made = NULL;
 
-	if (link_message_compress(bytes_of(nng_msg_body(answer), nng_msg_len(answer)), &packed) &&
-	    nng_msg_alloc(&made, 0) == 0 && nng_msg_append(made, packed.at, packed.n) != 0) {
-		nng_msg_free(made);
-		made = NULL;
-	}
+	if (link_message_compress(wire_frame_bytes(answer), &packed))
+		made = wire_frame_of(buf_bytes(&packed));
 	buf_fini(&packed);
 	if (made == NULL)
 		return answer;
-	nng_msg_free(answer);
+	free(answer);
 	return made;
+}
+
+static struct guest *
+take_guest(struct front *front)
+{
+	struct guest *guest;
+
+	pthread_mutex_lock(&front->lock);
+	if ((guest = front->unused) != NULL)
+		front->unused = guest->next;
+	pthread_mutex_unlock(&front->lock);
+	return guest;
+}
+
+static void
+give_back(struct guest *guest)
+{
+	struct front *front = guest->front;
+
+	pthread_mutex_lock(&front->lock);
+	guest->next = front->unused;
+	front->unused = guest;
+	pthread_mutex_unlock(&front->lock);
 }
 
 /* The API process has answered, or not. */
@@ -87,132 +93,146 @@ answered(struct call *call)
 {
 	struct guest *guest = call->arg;
 	struct front *front = guest->front;
-	nng_msg *answer = call->answer;
+	struct wire_request request = guest->request;
+	struct wire_frame *answer = call->answer;
 
 	call->answer = NULL;
+	give_back(guest);
 	if (answer != NULL) {
-		atomic_fetch_add(&front->bytes_plain, nng_msg_len(answer));
-		reply(guest, compressed(answer));
+		atomic_fetch_add(&front->bytes_plain, answer->n);
+		reply(front, request, compressed(answer));
 	} else
-		reply_error(guest, TIDE_UNAVAILABLE, "the region's API process does not answer");
+		reply_error(front, request, TIDE_UNAVAILABLE, "the region's API process does not answer");
 	call_release(call);
 	atomic_fetch_sub(&front->passed_on, 1);
 }
 
 static void
-pass_on(struct guest *guest, struct bytes body)
+pass_on(struct front *front, struct wire_request request, struct wire_frame *frame)
 {
-	struct front *front = guest->front;
-	nng_msg *copy = NULL;
+	struct guest *guest = NULL;
 	tide_err rc;
 
-	if (!client_connected(front->local)) {
-		reply_error(guest, TIDE_UNAVAILABLE, "the region's API process is not there");
+	if (!wire_client_connected(front->local) || (guest = take_guest(front)) == NULL) {
+		free(frame);
+		reply_error(front, request, TIDE_UNAVAILABLE, "the region's API process is not there");
 		return;
 	}
-	if (nng_msg_alloc(&copy, 0) != 0 || nng_msg_append(copy, body.at, body.n) != 0) {
-		nng_msg_free(copy);
-		copy = NULL;
-	}
+	guest->request = request;
 	atomic_fetch_add(&front->passed_on, 1);
-	if ((rc = client_ask(front->local, copy, LOCAL_MS, 0, answered, guest)) != TIDE_OK) {
+	if ((rc = wire_client_ask(front->local, frame, LOCAL_MS, 0, answered, guest)) != TIDE_OK) {
 		atomic_fetch_sub(&front->passed_on, 1);
-		reply_error(guest, TIDE_UNAVAILABLE, tide_err_text(rc));
+		give_back(guest);
+		reply_error(front, request, TIDE_UNAVAILABLE, tide_err_text(rc));
 	}
 }
 
-static void
-take(struct guest *guest, nng_msg *request)
+/* Why a hello does not fit; NULL: it does. */
+static const char *
+misfit(const struct front *front, struct wire_request request, const struct wire_hello *hello)
 {
-	struct bytes body = bytes_of(nng_msg_body(request), nng_msg_len(request));
+	const struct config *config = front->config;
+	const struct config_peer *peer = NULL;
+
+	if (!bytes_is(hello->cluster, config->cluster))
+		return "a region of another cluster";
+	for (uint32_t i = 0; i < config->replication.n_peers; i++)
+		if (config->replication.peers[i].number == hello->from)
+			peer = &config->replication.peers[i];
+	if (peer == NULL || !bytes_is(hello->name, peer->region))
+		return "a region that is not one of our peers";
+	if (hello->to != config->number)
+		return "it takes us for another region";
+	if (config->replication.tls.ca[0] != 0 && !wire_server_bears_name(request, peer->region))
+		return "its certificate does not bear its region's name";
+	return NULL;
+}
+
+/* Why its connection may not ask this; NULL: it may. */
+static const char *
+judge(const struct front *front, struct wire_request request, const struct wire_message *message)
+{
+	const char *why;
+
+	if (!link_message_for_peers(message->type))
+		return "no request for another region's replicator";
+	if (message->type != WIRE_HELLO)
+		return wire_server_admitted(request) ? NULL : "it asks before it has said hello";
+	if ((why = misfit(front, request, &message->hello)) == NULL)
+		wire_server_admit(request);
+	return why;
+}
+
+static void
+refuse(struct front *front, struct wire_request request, tide_err code, const char *why)
+{
+	wire_server_refuse(request, why);
+	reply_error(front, request, code, why);
+}
+
+/* The server's thread. */
+static void
+on_request(void *arg, struct wire_request request, struct wire_frame *frame)
+{
+	struct front *front = arg;
 	struct wire_message message;
 	struct tide_error error;
 	struct arena arena;
+	const char *why = NULL;
+	tide_err rc;
 
-	atomic_fetch_add(&guest->front->requests, 1);
+	atomic_fetch_add(&front->requests, 1);
 	arena_init(&arena, WIRE_ARENA_MAX);
-	if (wire_decode(&arena, body, &message, &error) != TIDE_OK)
-		reply_error(guest, error.code, error.message);
-	else if (!link_message_for_peers(message.type))
-		reply_error(guest, TIDE_USAGE, "no request for another region's replicator");
-	else
-		pass_on(guest, body);
+	rc = wire_decode(&arena, wire_frame_bytes(frame), &message, &error);
+	if (rc == TIDE_OK)
+		why = judge(front, request, &message);
 	arena_fini(&arena);
-	nng_msg_free(request);
+	if (rc == TIDE_OK && why == NULL) {
+		pass_on(front, request, frame);
+		return;
+	}
+	free(frame);
+	refuse(front, request, rc == TIDE_OK ? TIDE_FENCED : rc, rc == TIDE_OK ? why : error.message);
 }
 
 static void
-guest_cb(void *arg)
+on_stranger(void *arg, const char *from, const char *why)
 {
-	struct guest *guest = arg;
-	int failed = nng_aio_result(guest->aio);
+	struct front *front = arg;
 
-	if (guest->sending) {
-		if (failed != 0)
-			nng_msg_free(nng_aio_get_msg(guest->aio)); /* the peer is gone */
-		if (failed != NNG_ECLOSED)
-			receive(guest);
-		return;
-	}
-	if (failed == NNG_ECLOSED || failed == NNG_ECANCELED)
-		return;
-	if (failed != 0)
-		receive(guest);
-	else if (atomic_load(&guest->front->closing))
-		nng_msg_free(nng_aio_get_msg(guest->aio));
-	else
-		take(guest, nng_aio_get_msg(guest->aio));
-}
-
-static int
-listen_at(struct front *front, const char *address)
-{
-	nng_listener listener;
-	int failed = nng_listener_create(&listener, front->socket, address);
-
-	if (failed != 0)
-		return failed;
-	/* Only TCP knows these. */
-	nng_listener_set_bool(listener, NNG_OPT_TCP_NODELAY, true);
-	nng_listener_set_bool(listener, NNG_OPT_TCP_KEEPALIVE, true);
-	return nng_listener_start(listener, 0);
+	stranger_log(&front->strangers, from, why);
 }
 
 tide_err
-front_open(const char *address, struct client *local, struct front **out, struct tide_error *error)
+front_open(const struct config *config, struct wire_client *local, struct tls *tls, struct front **out,
+    struct tide_error *error)
 {
 	struct front *front = calloc(1, sizeof *front);
-	int failed;
+	struct wire_server_options options = {.address = config->replication.listen,
+	    .tls = tls,
+	    .connections_max = CONNECTIONS_MAX,
+	    .requests_max = REQUESTS_MAX,
+	    .requests_each_max = REQUESTS_MAX,
+	    .request = on_request,
+	    .stranger = on_stranger,
+	    .arg = front};
+	struct tide_error why;
+	tide_err rc;
 
-	if (front == NULL || (front->guests = calloc(GUESTS, sizeof *front->guests)) == NULL ||
-	    nng_rep0_open(&front->socket) != 0) {
-		if (front != NULL)
-			free(front->guests);
+	if (front == NULL || (front->guests = calloc(REQUESTS_MAX, sizeof *front->guests)) == NULL) {
 		free(front);
 		return tide_fail(error, TIDE_NOMEM, NULL);
 	}
+	front->config = config;
 	front->local = local;
-	nng_socket_set_size(front->socket, NNG_OPT_RECVMAXSZ, WIRE_MESSAGE_MAX);
-	if ((failed = listen_at(front, address)) != 0) {
-		front_close(front);
-		return tide_fail(error, TIDE_IO, "replication.listen: cannot listen at %s: %s", address,
-		    nng_strerror(failed));
+	pthread_mutex_init(&front->lock, NULL);
+	for (uint32_t i = 0; i < REQUESTS_MAX; i++) {
+		front->guests[i].front = front;
+		give_back(&front->guests[i]);
 	}
-	for (; front->n_guests < GUESTS; front->n_guests++) {
-		struct guest *guest = &front->guests[front->n_guests];
-
-		guest->front = front;
-		if (nng_aio_alloc(&guest->aio, guest_cb, guest) != 0)
-			break;
-		if (nng_ctx_open(&guest->ctx, front->socket) != 0) {
-			nng_aio_free(guest->aio);
-			break;
-		}
-		receive(guest);
-	}
-	if (front->n_guests < GUESTS) {
+	if ((rc = wire_server_open(&options, &front->server, &why)) != TIDE_OK) {
 		front_close(front);
-		return tide_fail(error, TIDE_NOMEM, NULL);
+		return tide_fail(error, rc, "replication.listen: cannot listen at %s", why.message);
 	}
 	*out = front;
 	return TIDE_OK;
@@ -225,15 +245,12 @@ front_close(struct front *front)
 
 	if (front == NULL)
 		return;
-	atomic_store(&front->closing, true);
-	for (uint32_t i = 0; i < front->n_guests; i++)
-		nng_aio_stop(front->guests[i].aio); /* from here on nothing is passed on */
+	if (front->server != NULL)
+		wire_server_stop(front->server); /* from here on nothing is passed on */
 	while (atomic_load(&front->passed_on) > 0)
 		nanosleep(&pause, NULL);
-	/* Only now: nng 1.5 panics when a context sends while its socket is being closed. */
-	nng_close(front->socket);
-	for (uint32_t i = 0; i < front->n_guests; i++)
-		nng_aio_free(front->guests[i].aio);
+	wire_server_close(front->server);
+	pthread_mutex_destroy(&front->lock);
 	free(front->guests);
 	free(front);
 }
