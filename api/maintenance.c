@@ -98,8 +98,7 @@ trim_run(struct commit_op *op, struct group *group, struct tide_error *error)
 static void
 trim_journal(struct maintenance *m)
 {
-	struct trim trim = {
-	    .retention_ms = m->options.retention_ms, .max_ms = m->options.retention_max_ms};
+	struct trim trim = {.retention_ms = m->options.retention_ms, .max_ms = m->options.retention_max_ms};
 	uint64_t first = journal_first_seq(shard_journal(m->region->shard));
 	struct tide_error error;
 
@@ -255,10 +254,9 @@ set_retention(struct maintenance *m)
 					      ? (uint64_t)config->journal.retention_seconds * 1000
 					      : (uint64_t)config->journal.retention_hours * 3600000;
 	if (m->options.retention_max_ms == 0)
-		m->options.retention_max_ms =
-		    config->journal.retention_max_seconds > 0
-			? (uint64_t)config->journal.retention_max_seconds * 1000
-			: (uint64_t)config->journal.retention_max_hours * 3600000;
+		m->options.retention_max_ms = config->journal.retention_max_seconds > 0
+						  ? (uint64_t)config->journal.retention_max_seconds * 1000
+						  : (uint64_t)config->journal.retention_max_hours * 3600000;
 }
 
 tide_err

@@ -37,7 +37,8 @@ least_held(const struct shard *shard, uint64_t table, struct jid origin)
 	struct mark least = {UINT64_MAX, {0}};
 
 	for (uint32_t i = 0; i < shard->told.n; i++)
-		for (uint32_t t = 0; t < shard->told.at[i].n && !is_over(shard, shard->told.at[i].origin); t++) {
+		for (uint32_t t = 0; t < shard->told.at[i].n && !is_over(shard, shard->told.at[i].origin);
+		     t++) {
 			const struct told_table *told = &shard->told.at[i].tables[t];
 			struct mark mark;
 
