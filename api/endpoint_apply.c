@@ -28,6 +28,7 @@ struct operation_up {
 	/* --- committer thread --- */
 	struct bytes left, applied; /* units still to apply; the last one that was */
 	bool ran, begun;
+	bool given_back; /* the committer has called `done`: its queue does not hold it any more */
 	uint64_t held_since; /* 0: not held */
 	struct operation_up *next; /* in its stream's pending ones, then among the finished ones */
 	struct operation_up
@@ -335,14 +336,15 @@ apply_done(struct commit_op *op, const struct tide_error *error)
 	struct endpoint *endpoint = up->endpoint;
 	bool over = up->answer == NULL; /* a nudge */
 
+	up->given_back = true;
 	up->finished = NULL;
 	if (!up->ran && up->answer != NULL) {
 		send_outcome(up, error); /* there was not even a group */
 		over = true;
 	}
-	/* What the others believe to have applied in this group is not there. */
+	/* What the others believe to have applied in this group is not there. Those that the committer still holds have their turn. */
 	for (uint32_t i = 0; error->code != TIDE_OK && i < STREAMS_MAX; i++)
-		while (endpoint->streams[i].pending != NULL) {
+		while (endpoint->streams[i].pending != NULL && endpoint->streams[i].pending->given_back) {
 			struct operation_up carrier = {.finished = finished};
 
 			conclude(&carrier, &endpoint->streams[i], error->code, error->message);

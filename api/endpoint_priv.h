@@ -87,6 +87,7 @@ struct endpoint {
 	struct answer_queue jobs, states;
 	uint32_t n_jobs; /* being done */
 	struct session *sessions[SESSIONS_MAX];
+	uint32_t n_sessions; /* all are in the places below it */
 	struct session *ready, **ready_last;
 	struct kept_snapshot snapshots[SNAPSHOTS_MAX];
 	struct stream streams[STREAMS_MAX];

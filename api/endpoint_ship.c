@@ -14,7 +14,7 @@
 static struct session *
 find(struct endpoint *endpoint, uint64_t id)
 {
-	for (uint32_t i = 0; i < SESSIONS_MAX; i++)
+	for (uint32_t i = 0; i < endpoint->n_sessions; i++)
 		if (endpoint->sessions[i] != NULL && endpoint->sessions[i]->id == id)
 			return endpoint->sessions[i];
 	return NULL;
@@ -69,16 +69,18 @@ place(struct endpoint *endpoint, const struct wire_ship_open *ask, uint64_t now)
 {
 	struct session **unused = NULL;
 
-	for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+	for (uint32_t i = 0; i < endpoint->n_sessions; i++) {
 		struct session *other = endpoint->sessions[i];
 
 		if (other == NULL)
-			unused = &endpoint->sessions[i];
+			unused = unused != NULL ? unused : &endpoint->sessions[i];
 		else if (other->from == ask->from && jid_same(other->origin, ask->origin))
 			retire(endpoint, other); /* the same peer starts again */
 		else if (other->held.first == NULL && now - other->used_at > SESSION_IDLE_MS)
 			retire(endpoint, other);
 	}
+	if (unused == NULL && endpoint->n_sessions < SESSIONS_MAX)
+		unused = &endpoint->sessions[endpoint->n_sessions++];
 	return unused;
 }
 
@@ -242,9 +244,11 @@ static void
 release(struct endpoint *endpoint, struct session *session)
 {
 	pthread_mutex_lock(&endpoint->lock);
-	for (uint32_t i = 0; i < SESSIONS_MAX; i++)
+	for (uint32_t i = 0; i < endpoint->n_sessions; i++)
 		if (endpoint->sessions[i] == session)
 			endpoint->sessions[i] = NULL;
+	while (endpoint->n_sessions > 0 && endpoint->sessions[endpoint->n_sessions - 1] == NULL)
+		endpoint->n_sessions--;
 	pthread_mutex_unlock(&endpoint->lock);
 	answer_error_all(&session->held, TIDE_NOTFOUND, "the session is closed");
 	ship_close(session->ship);
@@ -312,7 +316,7 @@ ship__observe(struct endpoint *endpoint, const struct unit *unit)
 	if (!own && !other)
 		return;
 	pthread_mutex_lock(&endpoint->lock);
-	for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+	for (uint32_t i = 0; i < endpoint->n_sessions; i++) {
 		struct session *session = endpoint->sessions[i];
 
 		if (session == NULL || session->held.first == NULL || session->due > now)
@@ -328,7 +332,7 @@ void
 ship__tick(struct endpoint *endpoint, uint64_t now)
 {
 	pthread_mutex_lock(&endpoint->lock);
-	for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+	for (uint32_t i = 0; i < endpoint->n_sessions; i++) {
 		struct session *session = endpoint->sessions[i];
 
 		if (session == NULL)
@@ -348,7 +352,7 @@ ship__wake(struct endpoint *endpoint)
 {
 	uint64_t wake = UINT64_MAX;
 
-	for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+	for (uint32_t i = 0; i < endpoint->n_sessions; i++) {
 		const struct session *session = endpoint->sessions[i];
 		uint64_t at;
 
@@ -367,7 +371,7 @@ ship__wake(struct endpoint *endpoint)
 void
 ship__stop(struct endpoint *endpoint)
 {
-	for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+	for (uint32_t i = 0; i < endpoint->n_sessions; i++) {
 		if (endpoint->sessions[i] == NULL)
 			continue;
 		ship_close(endpoint->sessions[i]->ship);
