@@ -145,7 +145,8 @@ add_names(struct entry *entry, const struct shard *shard, uint64_t table, struct
 
 static tide_err
 encode_entry(struct group *group, uint64_t table, struct bytes key, const struct stored *loser,
-    const struct stored *winner, struct bytes item, const char *version, struct buf *image)
+    const struct stored *winner, const char *reason, struct bytes item, const char *version,
+    struct buf *image)
 {
 	const struct shard *shard = group->shard;
 	struct entry entry = {.arena = &group->arena};
@@ -155,11 +156,13 @@ encode_entry(struct group *group, uint64_t table, struct bytes key, const struct
 	add(&entry, "Item", (struct value){.type = VALUE_S, .text = item});
 	add_text(&entry, "Version", VALUE_S, version);
 	add_text(&entry, "LoserVersion", VALUE_S, version);
-	version_text(winner->version, text);
-	add_text(&entry, "WinnerVersion", VALUE_S, text);
+	if (winner->version.clock.v != 0) {
+		version_text(winner->version, text);
+		add_text(&entry, "WinnerVersion", VALUE_S, text);
+		add_region(&entry, shard, "WinnerRegion", winner->version.origin);
+	}
 	add_region(&entry, shard, "LoserRegion", loser->version.origin);
-	add_region(&entry, shard, "WinnerRegion", winner->version.origin);
-	add_text(&entry, "Reason", VALUE_S, "concurrent writes: the later timestamp won");
+	add_text(&entry, "Reason", VALUE_S, reason);
 	snprintf(text, sizeof text, "%" PRIu64,
 	    (hlc_ms(loser->version.clock) + shard->options.conflict_retention_ms) / 1000);
 	add_text(&entry, "ExpiresAt", VALUE_N, text);
@@ -200,9 +203,10 @@ write_entry(struct group *group, struct unit_build *unit, struct pending *pendin
 	return TIDE_OK;
 }
 
-tide_err
-group__log_conflict(struct group *group, struct unit_build *unit, uint64_t table, struct bytes key,
-    const struct stored *loser, const struct stored *winner)
+/* `unit` NULL: as a write of ours. */
+static tide_err
+log_loser(struct group *group, struct unit_build *unit, uint64_t table, struct bytes key,
+    const struct stored *loser, const struct stored *winner, const char *reason)
 {
 	struct value partition = {.type = VALUE_S}, sort = {.type = VALUE_S};
 	struct buf entry_key = {0}, image = {0};
@@ -225,9 +229,12 @@ group__log_conflict(struct group *group, struct unit_build *unit, uint64_t table
 	if ((rc = buf_check(&entry_key)) == TIDE_OK)
 		rc = group__pending(group, TABLE_CONFLICTS, buf_bytes(&entry_key), &pending);
 	if (rc == TIDE_OK && !pending->exists) {
-		rc = encode_entry(group, table, key, loser, winner, partition.text, version, &image);
-		if (rc == TIDE_OK)
+		rc = encode_entry(group, table, key, loser, winner, reason, partition.text, version, &image);
+		if (rc == TIDE_OK && unit != NULL)
 			rc = write_entry(group, unit, pending, buf_bytes(&image));
+		else if (rc == TIDE_OK)
+			rc = group_put(
+			    group, TABLE_CONFLICTS, buf_bytes(&entry_key), buf_bytes(&image), false);
 	}
 	buf_fini(&entry_key);
 	buf_fini(&image);
@@ -251,6 +258,22 @@ shard_conflict_table(struct bytes key)
 	}
 	arena_fini(&arena);
 	return table;
+}
+
+tide_err
+group__log_conflict(struct group *group, struct unit_build *unit, uint64_t table, struct bytes key,
+    const struct stored *loser, const struct stored *winner)
+{
+	return log_loser(
+	    group, unit, table, key, loser, winner, "concurrent writes: the later timestamp won");
+}
+
+tide_err
+group__log_given_up(struct group *group, uint64_t table, struct bytes key, const struct stored *loser,
+    const struct stored *winner)
+{
+	return log_loser(group, NULL, table, key, loser, winner,
+	    "written to a journal that was given up: no other region has it");
 }
 
 uint64_t

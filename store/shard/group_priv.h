@@ -114,6 +114,12 @@ tide_err group__vector(struct group *group, const struct vector *from, struct ve
 tide_err group__log_conflict(struct group *group, struct unit_build *unit, uint64_t table, struct bytes key,
     const struct stored *loser, const struct stored *winner);
 
+/**
+ * Log a write that only a journal had which was given up, as a write of ours. `winner`: what is stored now; a version of zero: nothing.
+ */
+tide_err group__log_given_up(struct group *group, uint64_t table, struct bytes key,
+    const struct stored *loser, const struct stored *winner);
+
 /** The clock at which an entry of the conflict log expires, read from its key; 0: not such a key. */
 uint64_t conflict_expiry_ms(struct bytes key, uint64_t retention_ms);
 

@@ -113,11 +113,16 @@ identity_read(const char *dir, struct identity *out, struct tide_error *error)
 
 	if ((rc = shard__read_file(dir, "identity", &content, error)) == TIDE_OK) {
 		in = unpack_of(buf_bytes(&content));
-		unpack_open(&in, 3, 3, NULL);
+		unpack_open(&in, 4, 4, NULL);
 		if (unpack_uint(&in) > IDENTITY_FORMAT)
 			rc = tide_fail(error, TIDE_FORMAT, "%s/identity is of a later version", dir);
 		out->id.v = (uint32_t)unpack_uint_max(&in, UINT32_MAX);
 		out->nonce = unpack_uint(&in);
+		out->n_kept = unpack_array(&in);
+		if (out->n_kept > KEPT_MAX)
+			in.rc = TIDE_CORRUPT;
+		for (uint32_t i = 0; i < out->n_kept && in.rc == TIDE_OK; i++)
+			out->kept[i].v = (uint32_t)unpack_uint_max(&in, UINT32_MAX);
 		if (rc == TIDE_OK && in.rc != TIDE_OK)
 			rc = tide_fail(error, TIDE_CORRUPT, "%s/identity is damaged", dir);
 	}
@@ -131,10 +136,13 @@ identity_write(const char *dir, const struct identity *identity, struct tide_err
 	struct buf content = {0};
 	tide_err rc;
 
-	pack_array(&content, 3);
+	pack_array(&content, 4);
 	pack_uint(&content, IDENTITY_FORMAT);
 	pack_uint(&content, identity->id.v);
 	pack_uint(&content, identity->nonce);
+	pack_array(&content, identity->n_kept);
+	for (uint32_t i = 0; i < identity->n_kept; i++)
+		pack_uint(&content, identity->kept[i].v);
 	if ((rc = buf_check(&content)) == TIDE_OK)
 		rc = shard__write_file(dir, "identity", buf_bytes(&content), error);
 	buf_fini(&content);

@@ -166,7 +166,7 @@ tide_err
 shard_open(const struct shard_options *options, struct shard **out, struct tide_error *error)
 {
 	struct shard *shard;
-	struct identity identity;
+	struct identity identity = {0};
 	tide_err rc;
 
 	if (options->create && (rc = shard__make_dir(options->dir, error)) != TIDE_OK)
@@ -184,6 +184,8 @@ shard_open(const struct shard_options *options, struct shard **out, struct tide_
 	if (shard->options.conflict_retention_ms == 0)
 		shard->options.conflict_retention_ms = CONFLICT_RETENTION_MS_DEFAULT;
 	shard->nonce = identity.nonce;
+	memcpy(shard->kept, identity.kept, sizeof shard->kept);
+	shard->n_kept = identity.n_kept;
 	pthread_mutex_init(&shard->lock, NULL);
 	pthread_mutex_init(&shard->checkpoint_lock, NULL);
 	wall__init(&shard->wall);
@@ -198,7 +200,7 @@ shard_open(const struct shard_options *options, struct shard **out, struct tide_
 		shard_close(shard, false);
 		return rc;
 	}
-	shard__remove_retired(shard->dir);
+	shard__remove_retired(shard);
 	*out = shard;
 	return TIDE_OK;
 }

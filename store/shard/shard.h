@@ -118,6 +118,14 @@ void shard_clock_heard(struct shard *shard, uint8_t region, uint64_t wall_ms, ui
 tide_err shard_take_incarnation(struct shard *shard, uint16_t incarnation, struct tide_error *error);
 
 /**
+ * A region whose journal is over (fork.reason) goes on under the next incarnation. What other regions have a part in is forgotten and
+ * fetched again; regional tables stay; the former journal is kept until its writes have been looked through (salvage.h).
+ * Errors     TIDE_USAGE: the journal is not over, or the group that is open is not empty. After another error the shard may be sealed.
+ * Thread     the committer's, from within an operation's run.
+ */
+tide_err shard_reincarnate(struct shard *shard, struct tide_error *error);
+
+/**
  * A peer holds this as our journal's record of that table: is it?
  * Errors     TIDE_FORKED: it is not, so the journal has another history there. TIDE_CORRUPT, TIDE_IO, TIDE_NOMEM. Any thread.
  */

@@ -13,6 +13,7 @@
 #define OBSERVERS_MAX 4
 #define LAST_WRITTEN_SLOTS 65536
 #define RETIRED_MAX 4
+#define KEPT_MAX 8
 #define TRIM_LEAST 1024 /* sequences: trimming for less is not worth its notes */
 
 /* What a region last told about its replicas. Volatile. */
@@ -60,6 +61,8 @@ struct shard {
 	struct shard_options options;
 	char *dir;
 	uint64_t nonce;
+	struct jid kept[KEPT_MAX]; /* as in the identity; under the lock */
+	uint32_t n_kept;
 	struct journal *journal;
 	struct kv *kv;
 
@@ -105,6 +108,8 @@ struct shard {
 struct identity {
 	struct jid id;
 	uint64_t nonce;
+	struct jid kept[KEPT_MAX]; /* former journals that hold writes of ours: salvage.c */
+	uint32_t n_kept;
 };
 tide_err identity_read(const char *dir, struct identity *out, struct tide_error *error);
 /** 64 random bits for a new identity. In shard.c. TIDE_IO. */
@@ -139,8 +144,19 @@ bool shard__is_former(struct jid former, struct jid id);
 /** Move a former incarnation's journal away, if it is still in the journal's place. TIDE_CORRUPT: the journal is missing. */
 tide_err shard__bury_former(const char *dir, struct jid id, struct tide_error *error);
 
-/** Delete the journals of former incarnations. */
-void shard__remove_retired(const char *dir);
+/** Delete the journals of former incarnations, but those that the shard keeps. */
+void shard__remove_retired(const struct shard *shard);
+
+/** The folder of a former journal: "journal.00010100". */
+void shard__retired_path(const char *dir, struct jid id, char path[SHARD_PATH_MAX]);
+
+/* --- carry.c --- */
+
+/**
+ * Make the journal of a new incarnation in `path`: it holds the tables that no other region has a part in, as they are now. On disk when
+ * this returns. The committer's thread.
+ */
+tide_err shard__carry(struct shard *shard, struct jid id, const char *path, struct tide_error *error);
 
 /* --- health.c --- */
 
