@@ -456,6 +456,38 @@ a_relay_that_merged_does_not_skip_what_it_has_no_records_of(void **state)
 	finish(&world, 6);
 }
 
+static void
+a_relay_under_way_breaks_off_when_its_replica_is_merged(void **state)
+{
+	static const uint64_t merged[] = {USER_TABLE, TABLE_CONFLICTS};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct ship_table wanted[] = {{TABLE_CATALOG, 0}, {TABLE_CONFLICTS, 0}, {USER_TABLE, 0}};
+		struct tide_error error = {0};
+		struct ship_batch batch;
+		struct buf units = {0};
+		struct world world;
+		struct arena arena;
+		struct ship *ship;
+
+		apart(&world, 3);
+		arena_init(&arena, 0);
+		assert_int_equal(
+		    ship_open(world.shard[2], shard_id(world.shard[1]), wanted, 3, 0, &ship, NULL), TIDE_OK);
+		assert_int_equal(ship_next(ship, 1 << 20, &arena, &units, &batch, &error), TIDE_OK);
+		assert_true(batch.at_end);
+		rejoin(&world, 2, 1, merged[i]);
+		settle(&world);
+		assert_int_equal(shard_table_state(world.shard[2], merged[i]), REPLICA_ACTIVE);
+		assert_int_equal(ship_next(ship, 1 << 20, &arena, &units, &batch, &error), TIDE_GAP);
+		ship_close(ship);
+		buf_fini(&units);
+		arena_fini(&arena);
+		world_close(&world);
+	}
+}
+
 /* Write so much in region 1 that old segments may go, and try to let them. */
 static uint64_t
 trim(struct world *world, uint64_t max_ms)
@@ -810,6 +842,7 @@ main(void)
 	    cmocka_unit_test(a_table_that_goes_takes_its_snapshot_along),
 	    cmocka_unit_test(built_in_tables_are_merged_and_go_on),
 	    cmocka_unit_test(a_relay_that_merged_does_not_skip_what_it_has_no_records_of),
+	    cmocka_unit_test(a_relay_under_way_breaks_off_when_its_replica_is_merged),
 	    cmocka_unit_test(the_journal_lets_an_absent_region_go_and_it_comes_back),
 	    cmocka_unit_test(random_worlds_converge_and_their_logs_tell_the_truth),
 	};
