@@ -44,5 +44,10 @@ status__disk(struct buf *out, struct region *region)
 		buf_append_string(out, i == 0 ? "" : ",");
 		put_damage(out, region, &health.damage[i]);
 	}
+	buf_append_string(out, "],\"journal\":[");
+	for (uint32_t i = 0; i < health.n_journal; i++) {
+		buf_append_string(out, i == 0 ? "" : ",");
+		json_write_string(out, bytes_of_string(health.journal[i]));
+	}
 	buf_append_string(out, "]}");
 }

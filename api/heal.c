@@ -14,6 +14,7 @@
 #define RENEW_MS_MIN 1000u
 #define RENEW_DOUBLINGS_MAX 6
 #define PROBE_EVERY_MS 2000
+#define REBUILD_EVERY_MS 60000 /* said so often that a person is needed */
 #define PROBE_COMPLAIN 30 /* every so many probes that fail, one is logged */
 #define PROBE_NAME "disk-probe"
 /* What an opening writes: a log and a manifest, the store's buffer when it replays, the journal's preallocation. */
@@ -85,6 +86,13 @@ consider(struct region *region, struct heal *heal, const struct shard_health *he
 		if (heal->probes++ % PROBE_COMPLAIN == 0)
 			log_err("API-SEALED", "for_ms=%" PRIu64 " why=\"%s\" disk=\"%s\"",
 			    now_ms - heal->since_ms, health->reason, error.message);
+		return;
+	}
+	/* A store that met damage as it compacted meets it again, unless it is made anew. */
+	if (health->code == TIDE_CORRUPT && shard_order_rebuild(region->shard, &error) != TIDE_OK) {
+		heal->next_ms = now_ms + REBUILD_EVERY_MS;
+		log_err("API-SEALED", "for_ms=%" PRIu64 " why=\"%s\" repair=\"%s\"", now_ms - heal->since_ms,
+		    health->reason, error.message);
 		return;
 	}
 	log_warn("API-RENEW", "sealed_ms=%" PRIu64 " renewals=%u why=\"%s\"", now_ms - heal->since_ms,

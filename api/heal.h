@@ -4,7 +4,8 @@
  *     full, failing   try a small commit each turn: the first that goes through ends it
  *     sealed          when the disk can be written again, start the process over in place (API-RENEW): opening the shard re-reads the
  *                     journal's end from the disk, writes it once more and syncs that, cuts off what is not whole (nobody was told that it
- *                     was written), and replays the journal into the store
+ *                     was written), and replays the journal into the store. Where the store is damaged it is made again from the
+ *                     journal, if that is whole; if not, reads go on and a person is asked for (docs/operations.md)
  *
  * The shard is not opened anew within the process: requests, snapshots and sessions of peers hold its parts, and a fresh process is
  * what recovery is tested with. Until then reads go on from what was published. Renewals come at growing intervals, 1 s to 64 s, for

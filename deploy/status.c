@@ -104,6 +104,11 @@ print_disk(const struct report *report)
 		    (int)name.n, (const char *)name.at, (int)table.n, (const char *)table.at, (int)after.n,
 		    (const char *)after.at, (int)before.n, (const char *)before.at);
 	}
+	damage = tree_follow(&report->status, "disk.journal");
+	for (uint32_t i = 0; damage != NULL && damage->type == JSON_ARRAY && i < damage->array.n; i++)
+		if (damage->array.at[i].type == JSON_STRING)
+			printf("        %.*s\n", (int)damage->array.at[i].text.n,
+			    (const char *)damage->array.at[i].text.at);
 }
 
 static void

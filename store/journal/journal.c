@@ -77,6 +77,12 @@ journal_append(
 	return journal->plugin->append(journal, entries, n, error);
 }
 
+uint32_t
+journal_holes(struct journal *journal, struct journal_hole *out, uint32_t max)
+{
+	return journal->plugin->holes != NULL ? journal->plugin->holes(journal, out, max) : 0;
+}
+
 uint64_t
 journal_first_seq(const struct journal *journal)
 {

@@ -6,7 +6,8 @@
  *
  * Frames around units carry length, checksum and a closing mark, so that half a unit is never taken for a whole one.
  * On open a torn tail (what the last append left unfinished: never acknowledged) is cut off; a bad frame anywhere
- * else is damage: TIDE_CORRUPT, named by file and offset, and nothing after it is guessed.
+ * else is damage: TIDE_CORRUPT, named by file and offset, and nothing after it is guessed. A whole segment, sealed and not the last, that is
+ * missing or cannot be read is a hole: the journal opens, what lies before and behind can be read, and who comes to it is TIDE_CORRUPT.
  *
  * Two plug-ins: "segments" (files), "memory" (simulated fsync, for the simulator and tests).
  * One thread appends, seals and trims; any number of threads read at the same time. Readers see only what is synced.
@@ -71,6 +72,15 @@ struct journal_entry {
  */
 tide_err journal_append(
     struct journal *journal, const struct journal_entry *entries, uint32_t n, struct tide_error *error);
+
+/* A sealed segment that is missing or damaged, as found when the journal was opened. */
+struct journal_hole {
+	uint64_t first_seq, last_seq;
+	char why[256]; /* file and, where it applies, offset */
+};
+
+/** The holes, oldest first; `out` takes `max` of them. How many there are. Any thread. */
+uint32_t journal_holes(struct journal *journal, struct journal_hole *out, uint32_t max);
 
 uint64_t journal_first_seq(
     const struct journal *journal); /* of the oldest segment kept; last + 1 when empty */

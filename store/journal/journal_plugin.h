@@ -13,6 +13,7 @@ struct journal_plugin {
 	    const char *dir, const struct journal_options *, struct journal **, struct tide_error *);
 	void (*close)(struct journal *);
 	tide_err (*append)(struct journal *, const struct journal_entry *, uint32_t n, struct tide_error *);
+	uint32_t (*holes)(struct journal *, struct journal_hole *out, uint32_t max); /* NULL: it has none */
 	uint64_t (*first_seq)(const struct journal *);
 	uint64_t (*last_seq)(const struct journal *);
 	uint64_t (*bytes)(const struct journal *);

@@ -38,6 +38,7 @@ struct segment {
 	struct segment_index index;
 	_Atomic uint64_t end; /* synced bytes: what readers may read */
 	atomic_bool sealed; /* stored after the last `end` */
+	struct journal_hole *hole; /* it cannot be read; constant */
 };
 
 struct segments {
@@ -52,6 +53,7 @@ struct segments {
 	pthread_mutex_t lock;
 	struct segment **list; /* by sequence; the last is the one appended to */
 	size_t n, room;
+	bool unborn; /* the file of a segment after the last was dropped: nothing was ever in it */
 
 	/* the appending thread's */
 	int fd; /* of the last segment; -1 when read_only */
@@ -133,6 +135,7 @@ tide_err segments_reader_filter(struct journal_reader *reader, const uint64_t *t
 tide_err segments_reader_next(
     struct journal_reader *reader, struct bytes *payload, uint64_t *passed, struct tide_error *error);
 void segments_reader_close(struct journal_reader *reader);
+uint32_t segments_holes(struct journal *journal, struct journal_hole *out, uint32_t max);
 uint64_t segments_first_seq(const struct journal *journal);
 uint64_t segments_last_seq(const struct journal *journal);
 uint64_t segments_bytes(const struct journal *journal);

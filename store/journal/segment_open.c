@@ -29,6 +29,7 @@ segment_unref(struct segment *segment)
 	if (--segment->refs > 0)
 		return;
 	segment_index_fini(&segment->index);
+	free(segment->hole);
 	free(segment);
 }
 
@@ -195,6 +196,23 @@ open_sealed(struct segments *s, struct segment *segment, int fd, const char *pat
 	return TIDE_OK;
 }
 
+/* The index of a segment is written when the one after it is there, on disk. */
+static tide_err
+check_is_last(
+    const struct segments *s, const struct segment *segment, const char *path, struct tide_error *error)
+{
+	struct segment_index index;
+	uint64_t end;
+
+	if (s->unborn || segment_index_load(s, segment->index.first_seq, &index) != TIDE_OK)
+		return TIDE_OK;
+	end = index.last_seq;
+	segment_index_fini(&index);
+	return tide_fail(error, TIDE_CORRUPT,
+	    "journal segment %s: was sealed at sequence %llu, and the one after it is missing", path,
+	    (unsigned long long)end);
+}
+
 static tide_err
 open_last(struct segments *s, struct segment *segment, int fd, const char *path, struct tide_error *error)
 {
@@ -210,6 +228,8 @@ open_last(struct segments *s, struct segment *segment, int fd, const char *path,
 	walk = segment_walk(s, &source, (uint64_t)st.st_size, &segment->index);
 	rc = segment_judge_tail(s, &source, path, &walk, (uint64_t)st.st_size, &segment->index, error);
 	frame_source_fini(&source);
+	if (rc == TIDE_OK)
+		rc = check_is_last(s, segment, path, error);
 	if (rc == TIDE_OK && !s->read_only)
 		rc = segment_settle_tail(s, fd, path, &walk, (uint64_t)st.st_size, error);
 	if (rc != TIDE_OK)
@@ -305,6 +325,7 @@ drop_unborn(struct segments *s, struct names *names, struct tide_error *error)
 	    frame_find_later(&source, s->id, 0, (uint64_t)st.st_size, 0, &found) == TIDE_NOTFOUND) {
 		rc = TIDE_OK;
 		names->n--;
+		s->unborn = true;
 		log_info("JOURNAL-CUT", "path=%s at=0 bytes=%llu", path, (unsigned long long)st.st_size);
 		if (!s->read_only && unlink(path) != 0)
 			rc = fail_file(error, TIDE_IO, path, strerror(errno));
@@ -314,8 +335,53 @@ drop_unborn(struct segments *s, struct names *names, struct tide_error *error)
 	return rc;
 }
 
+/* Sequences `first_seq` to `last_seq` cannot be read. */
 static tide_err
-open_segment(struct segments *s, uint64_t first_seq, bool last, struct tide_error *error)
+add_hole(struct segments *s, struct segment *segment, uint64_t first_seq, uint64_t last_seq, const char *why,
+    struct tide_error *error)
+{
+	struct journal_hole *hole = calloc(1, sizeof *hole);
+
+	if (hole == NULL || (segment == NULL && (segment = segments_list_add(s, first_seq)) == NULL)) {
+		free(hole);
+		return tide_fail(error, TIDE_NOMEM, NULL);
+	}
+	hole->first_seq = first_seq;
+	hole->last_seq = last_seq;
+	snprintf(hole->why, sizeof hole->why, "%.*s", (int)sizeof hole->why - 1, why);
+	log_err("JOURNAL-DAMAGED", "from=%llu to=%llu why=\"%s\"", (unsigned long long)first_seq,
+	    (unsigned long long)last_seq, hole->why);
+	segment_index_fini(&segment->index);
+	segment_index_init(&segment->index, first_seq);
+	segment->index.last_seq = last_seq;
+	segment->index.incomplete = true; /* what is in it nobody knows */
+	segment->hole = hole;
+	atomic_store(&segment->end, SEGMENT_HEADER_BYTES);
+	atomic_store(&segment->sealed, true);
+	return TIDE_OK;
+}
+
+/* What lies between the list's last segment and the one that begins with `first_seq` is not there. */
+static tide_err
+check_next(struct segments *s, uint64_t first_seq, struct tide_error *error)
+{
+	char why[SEGMENT_PATH_MAX + 64];
+	uint64_t last_seq;
+
+	if (s->n == 0 || (last_seq = s->list[s->n - 1]->index.last_seq) + 1 == first_seq)
+		return TIDE_OK;
+	if (first_seq <= last_seq)
+		return tide_fail(error, TIDE_CORRUPT,
+		    "journal %s: a segment begins with %llu where %llu comes next", s->dir,
+		    (unsigned long long)first_seq, (unsigned long long)last_seq + 1);
+	snprintf(why, sizeof why, "journal %s: no segment begins with %llu, the next one with %llu", s->dir,
+	    (unsigned long long)last_seq + 1, (unsigned long long)first_seq);
+	return add_hole(s, NULL, last_seq + 1, first_seq - 1, why, error);
+}
+
+/* `next`: where the segment after it begins; 0: it is the last. */
+static tide_err
+open_segment(struct segments *s, uint64_t first_seq, uint64_t next, struct tide_error *error)
 {
 	char path[SEGMENT_PATH_MAX];
 	struct segment *segment;
@@ -324,15 +390,22 @@ open_segment(struct segments *s, uint64_t first_seq, bool last, struct tide_erro
 
 	if (!segment_path(s, first_seq, "seg", path))
 		return tide_fail(error, TIDE_IO, "journal %s: the path is too long", s->dir);
-	if (s->n > 0 && s->list[s->n - 1]->index.last_seq + 1 != first_seq)
-		return tide_fail(error, TIDE_CORRUPT,
-		    "journal segment %s: begins with %llu where %llu comes next", path,
-		    (unsigned long long)first_seq, (unsigned long long)s->list[s->n - 1]->index.last_seq + 1);
+	if ((rc = check_next(s, first_seq, error)) != TIDE_OK)
+		return rc;
 	if ((segment = segments_list_add(s, first_seq)) == NULL)
 		return tide_fail(error, TIDE_NOMEM, NULL);
 	if ((fd = open(path, (s->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC)) < 0)
 		return fail_file(error, TIDE_IO, path, strerror(errno));
-	rc = last ? open_last(s, segment, fd, path, error) : open_sealed(s, segment, fd, path, error);
+	rc = next == 0 ? open_last(s, segment, fd, path, error) : open_sealed(s, segment, fd, path, error);
+	/* A segment that goes on into its successor is as wrong as one that ends early. */
+	if (rc == TIDE_OK && next != 0 && segment->index.last_seq >= next)
+		rc = fail_file(error, TIDE_CORRUPT, path, "it goes beyond the segment after it");
+	if (rc == TIDE_CORRUPT && next != 0) {
+		char why[sizeof error->message];
+
+		memcpy(why, error->message, sizeof why);
+		rc = add_hole(s, segment, first_seq, next - 1, why, error);
+	}
 	if (fd != s->fd)
 		close(fd);
 	return rc;
@@ -349,7 +422,7 @@ open_all(struct segments *s, bool create, struct tide_error *error)
 	else
 		rc = drop_unborn(s, &names, error);
 	for (size_t i = 0; rc == TIDE_OK && i < names.n; i++)
-		rc = open_segment(s, names.at[i], i + 1 == names.n, error);
+		rc = open_segment(s, names.at[i], i + 1 < names.n ? names.at[i + 1] : 0, error);
 	if (rc == TIDE_OK && names.n == 0) {
 		if (create && !s->read_only)
 			rc = segments_start(s, 1, error);
@@ -494,6 +567,7 @@ const struct journal_plugin journal_segments = {
     .open = segments_open,
     .close = segments_close,
     .append = segments_append,
+    .holes = segments_holes,
     .first_seq = segments_first_seq,
     .last_seq = segments_last_seq,
     .bytes = segments_bytes,

@@ -46,6 +46,24 @@ segments_bytes(const struct journal *journal)
 	return atomic_load_explicit(&segments_of(journal)->bytes, memory_order_relaxed);
 }
 
+uint32_t
+segments_holes(struct journal *journal, struct journal_hole *out, uint32_t max)
+{
+	struct segments *s = segments_of(journal);
+	uint32_t n = 0;
+
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->list[i]->hole == NULL)
+			continue;
+		if (n < max)
+			out[n] = *s->list[i]->hole;
+		n++;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return n;
+}
+
 uint64_t
 segments_first_seq(const struct journal *journal)
 {
@@ -90,14 +108,19 @@ uint64_t
 segments_seek_clock(struct journal *journal, struct hlc clock)
 {
 	struct segments *s = segments_of(journal);
-	uint64_t seq = 0;
+	uint64_t seq = 0, hole = 0;
 
 	pthread_mutex_lock(&s->lock);
 	for (size_t i = 0; i < s->n && seq == 0; i++) {
 		const struct segment_index *index = &s->list[i]->index;
 
-		if (index->n_units > 0 && index->clock_max.v >= clock.v)
-			seq = index->first_seq;
+		/* What a hole held nobody knows: it may be wanted with what comes after it. */
+		if (s->list[i]->hole != NULL)
+			hole = hole != 0 ? hole : index->first_seq;
+		else if (index->n_units > 0 && index->clock_max.v >= clock.v)
+			seq = hole != 0 ? hole : index->first_seq;
+		else if (index->n_units > 0)
+			hole = 0;
 	}
 	if (seq == 0)
 		seq = s->list[s->n - 1]->index.last_seq + 1;
@@ -152,6 +175,12 @@ enter(struct segment_reader *r, uint64_t seq, struct tide_error *error)
 		    (unsigned long long)first_seq, (unsigned long long)seq);
 	}
 	segment = s->list[list_place(s, seq)];
+	if (segment->hole != NULL) {
+		tide_err rc = tide_fail(error, TIDE_CORRUPT, "%s", segment->hole->why);
+
+		pthread_mutex_unlock(&s->lock);
+		return rc;
+	}
 	point = segment_index_point(&segment->index, seq);
 	/* Under the lock: once it is off the list its file may go. */
 	fd = segment_path(s, segment->index.first_seq, "seg", path) ? open(path, O_RDONLY | O_CLOEXEC) : -1;

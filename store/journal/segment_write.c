@@ -264,9 +264,10 @@ segments_seal(struct journal *journal, struct tide_error *error)
 	s->allocated = s->end;
 	if (s->sys->fsync(s->fd) != 0)
 		return lost_track(s, "sync of a sealed segment", error);
-	segments_write_index(s, &last->index);
 	if ((rc = segments_start(s, last->index.last_seq + 1, error)) != TIDE_OK)
 		return rc;
+	/* Not before: where there is an index, there was a segment after it, and if that is lost the opening can tell. */
+	segments_write_index(s, &last->index);
 	pthread_mutex_lock(&s->lock);
 	segment_index_drop_offsets(&last->index);
 	pthread_mutex_unlock(&s->lock);

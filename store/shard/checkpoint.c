@@ -135,6 +135,14 @@ forget_older(const char *dir)
 		forget(dir, seqs[i]);
 }
 
+bool
+checkpoint_exists(const char *dir)
+{
+	uint64_t seqs[LISTED_MAX];
+
+	return list(dir, seqs) > 0;
+}
+
 void
 checkpoint_forget_all(const char *dir)
 {

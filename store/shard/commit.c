@@ -118,8 +118,10 @@ write_store(struct group *group)
 			if ((rc = buf_check(&group->key)) == TIDE_OK)
 				rc = buf_check(&group->raw);
 		}
-	if (rc == TIDE_OK && any)
+	if (rc == TIDE_OK && (any || group->first != NULL)) {
+		seen_put(batch, group->shard->work.id, group->next_seq - 1);
 		rc = kv_write(group->shard->kv, batch);
+	}
 	kv_batch_free(batch);
 	return rc;
 }

@@ -64,16 +64,19 @@ void
 shard_health(struct shard *shard, struct shard_health *out)
 {
 	struct health *health = &shard->health;
+	uint64_t since;
 
 	pthread_mutex_lock(&health->lock);
 	*out = health->known;
+	since = health->damaged_ms;
 	pthread_mutex_unlock(&health->lock);
-	if (out->state == SHARD_OK && out->ranges > 0) {
+	if (out->state == SHARD_OK && (out->ranges > 0 || out->journal_damage > 0)) {
 		out->state = SHARD_DAMAGED;
-		out->since_ms = out->n_damage > 0 ? out->damage[0].found_ms : 0;
+		out->since_ms = since;
 		out->code = TIDE_CORRUPT;
-		snprintf(out->reason, sizeof out->reason, "%" PRIu64 " ranges of keys cannot be read",
-		    out->ranges);
+		snprintf(out->reason, sizeof out->reason,
+		    "%" PRIu64 " ranges of keys and %" PRIu64 " places of the journal cannot be read",
+		    out->ranges, out->journal_damage);
 	}
 }
 
@@ -172,6 +175,8 @@ remember(struct shard *shard, uint64_t table, struct damaged *range)
 	struct shard_damage *damage = &known->damage[known->n_damage];
 
 	known->ranges++;
+	if (shard->health.damaged_ms == 0)
+		shard->health.damaged_ms = shard_wall_ms(shard);
 	if (known->n_damage == SHARD_DAMAGE_MAX)
 		return;
 	damage->table = table;
@@ -212,4 +217,27 @@ shard__damaged(struct shard *shard, struct bytes store_key)
 	pthread_mutex_unlock(&health->lock);
 	buf_fini(&range.after);
 	buf_fini(&range.before);
+}
+
+void
+shard__journal_damaged(struct shard *shard, const char *why)
+{
+	struct shard_health *known = &shard->health.known;
+	bool fresh = true;
+
+	pthread_mutex_lock(&shard->health.lock);
+	for (uint32_t i = 0; i < known->n_journal; i++)
+		fresh &= strncmp(known->journal[i], why, sizeof known->journal[i] - 1) != 0;
+	fresh &= known->n_journal < SHARD_JOURNAL_DAMAGE_MAX;
+	if (fresh) {
+		snprintf(known->journal[known->n_journal], sizeof known->journal[0], "%.*s",
+		    (int)sizeof known->journal[0] - 1, why);
+		known->n_journal++;
+		known->journal_damage++;
+		if (shard->health.damaged_ms == 0)
+			shard->health.damaged_ms = shard_wall_ms(shard);
+	}
+	pthread_mutex_unlock(&shard->health.lock);
+	if (fresh)
+		log_err("JOURNAL-UNREADABLE", "why=\"%s\"", why);
 }

@@ -5,6 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/log.h"
 #include "base/pack.h"
 #include "store/shard/shard_priv.h"
 
@@ -104,18 +108,32 @@ shard__read_file(const char *dir, const char *name, struct buf *out, struct tide
 	return rc;
 }
 
-tide_err
-identity_read(const char *dir, struct identity *out, struct tide_error *error)
+#define IDENTITY "identity"
+#define COPY                                                                                                 \
+	"identity.copy" /* the same once more: without it a folder that lost 30 bytes would be lost whole */
+
+static uint64_t
+checksum(struct bytes content)
+{
+	return XXH3_64bits(content.at, content.n);
+}
+
+static tide_err
+read_one(const char *dir, const char *name, struct identity *out, struct tide_error *error)
 {
 	struct buf content = {0};
 	struct unpack in;
+	uint64_t sum;
 	tide_err rc;
 
-	if ((rc = shard__read_file(dir, "identity", &content, error)) == TIDE_OK) {
-		in = unpack_of(buf_bytes(&content));
+	if ((rc = shard__read_file(dir, name, &content, error)) == TIDE_OK) {
+		struct bytes fields = bytes_of(content.at, content.n >= 8 ? content.n - 8 : 0);
+
+		sum = content.n >= 8 ? bytes_u64(content.at + fields.n) : 0;
+		in = unpack_of(fields);
 		unpack_open(&in, 4, 4, NULL);
 		if (unpack_uint(&in) > IDENTITY_FORMAT)
-			rc = tide_fail(error, TIDE_FORMAT, "%s/identity is of a later version", dir);
+			rc = tide_fail(error, TIDE_FORMAT, "%s/%s is of a later version", dir, name);
 		out->id.v = (uint32_t)unpack_uint_max(&in, UINT32_MAX);
 		out->nonce = unpack_uint(&in);
 		out->n_kept = unpack_array(&in);
@@ -123,15 +141,15 @@ identity_read(const char *dir, struct identity *out, struct tide_error *error)
 			in.rc = TIDE_CORRUPT;
 		for (uint32_t i = 0; i < out->n_kept && in.rc == TIDE_OK; i++)
 			out->kept[i].v = (uint32_t)unpack_uint_max(&in, UINT32_MAX);
-		if (rc == TIDE_OK && in.rc != TIDE_OK)
-			rc = tide_fail(error, TIDE_CORRUPT, "%s/identity is damaged", dir);
+		if (content.n < 8 || sum != checksum(fields) || (rc == TIDE_OK && in.rc != TIDE_OK))
+			rc = tide_fail(error, TIDE_CORRUPT, "%s/%s is damaged", dir, name);
 	}
 	buf_fini(&content);
 	return rc;
 }
 
-tide_err
-identity_write(const char *dir, const struct identity *identity, struct tide_error *error)
+static tide_err
+write_one(const char *dir, const char *name, const struct identity *identity, struct tide_error *error)
 {
 	struct buf content = {0};
 	tide_err rc;
@@ -143,8 +161,49 @@ identity_write(const char *dir, const struct identity *identity, struct tide_err
 	pack_array(&content, identity->n_kept);
 	for (uint32_t i = 0; i < identity->n_kept; i++)
 		pack_uint(&content, identity->kept[i].v);
+	if (!content.failed)
+		buf_append_u64(&content, checksum(buf_bytes(&content)));
 	if ((rc = buf_check(&content)) == TIDE_OK)
-		rc = shard__write_file(dir, "identity", buf_bytes(&content), error);
+		rc = shard__write_file(dir, name, buf_bytes(&content), error);
 	buf_fini(&content);
 	return rc;
+}
+
+static bool
+same(const struct identity *a, const struct identity *b)
+{
+	bool kept = a->n_kept == b->n_kept;
+
+	for (uint32_t i = 0; kept && i < a->n_kept; i++)
+		kept = jid_same(a->kept[i], b->kept[i]);
+	return kept && jid_same(a->id, b->id) && a->nonce == b->nonce;
+}
+
+tide_err
+identity_read(const char *dir, struct identity *out, struct tide_error *error)
+{
+	struct identity copy = {0};
+	struct tide_error why;
+	tide_err rc = read_one(dir, IDENTITY, out, error), other = read_one(dir, COPY, &copy, &why);
+
+	if ((rc == TIDE_NOTFOUND || rc == TIDE_CORRUPT) && other == TIDE_OK) {
+		log_warn("IDENTITY-COPY", "why=\"%s\"", error->message);
+		*out = copy;
+		return write_one(dir, IDENTITY, out, error);
+	}
+	if (rc == TIDE_NOTFOUND && other == TIDE_CORRUPT)
+		return tide_fail(error, TIDE_CORRUPT, "%s", why.message);
+	/* A copy that was not written, or is older, or damaged: a crash came in between. It is only a help. */
+	if (rc == TIDE_OK && (other != TIDE_OK || !same(&copy, out)) &&
+	    write_one(dir, COPY, out, &why) != TIDE_OK)
+		log_warn("IDENTITY-COPY", "why=\"%s\"", why.message);
+	return rc;
+}
+
+tide_err
+identity_write(const char *dir, const struct identity *identity, struct tide_error *error)
+{
+	tide_err rc = write_one(dir, IDENTITY, identity, error);
+
+	return rc == TIDE_OK ? write_one(dir, COPY, identity, error) : rc;
 }

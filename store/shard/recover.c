@@ -4,6 +4,7 @@
  * totals come from the checkpoint plus the records' deltas.
  */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/log.h"
 #include "store/shard/shard_priv.h"
@@ -171,15 +172,49 @@ replay_journal(struct replay *replay, struct shard *shard, struct tide_error *er
 	return TIDE_OK;
 }
 
+static tide_err
+read_seen(struct shard *shard, uint64_t *seen, struct tide_error *error)
+{
+	tide_err rc = seen_get(shard->kv, shard->live.id, seen);
+
+	/* Where the store cannot say it, it has lost what every checkpoint stands on. */
+	if (rc == TIDE_CORRUPT)
+		rc = TIDE_OK;
+	return rc == TIDE_OK ? TIDE_OK
+			     : tide_fail(error, rc, "the store cannot be read: %s", tide_err_text(rc));
+}
+
+/* A store that lost what was on disk when the checkpoint was taken: a damaged manifest can forget its tables. */
+static tide_err
+lost_synced(struct shard *shard, uint64_t seen, uint64_t checkpoint, struct tide_error *error)
+{
+	char why[128];
+
+	snprintf(why, sizeof why,
+	    "the store has lost what it held: it is at sequence %" PRIu64 ", the checkpoint at %" PRIu64,
+	    seen, checkpoint);
+	return shard__rebuild_now(shard, why, error);
+}
+
 tide_err
 shard__recover(struct shard *shard, struct tide_error *error)
 {
 	struct replay replay = {.kv = shard->kv};
 	struct fold checkpoint;
+	uint64_t seen;
 	tide_err rc;
 
+	if ((rc = read_seen(shard, &seen, error)) != TIDE_OK)
+		return rc;
 	rc = checkpoint_read(shard->dir, shard->live.id, &checkpoint, error);
-	if (rc == TIDE_OK) {
+	if (rc == TIDE_OK && seen < checkpoint.last_seq) {
+		rc = lost_synced(shard, seen, checkpoint.last_seq, error);
+		fold_fini(&checkpoint);
+		if (rc != TIDE_OK)
+			return rc;
+		replay.kv = shard->kv; /* another, empty */
+		rc = TIDE_NOTFOUND;
+	} else if (rc == TIDE_OK) {
 		fold_fini(&shard->live);
 		shard->live = checkpoint;
 		shard->checkpoint_seqs[0] =
@@ -196,6 +231,13 @@ shard__recover(struct shard *shard, struct tide_error *error)
 	if ((replay.batch = kv_batch_new(shard->kv)) == NULL)
 		return tide_fail(error, TIDE_NOMEM, NULL);
 	rc = replay_journal(&replay, shard, error);
+	if (rc == TIDE_OK && seen > shard->live.last_seq)
+		rc = tide_fail(error, TIDE_CORRUPT,
+		    "the journal ends at sequence %" PRIu64 ", the store has seen %" PRIu64
+		    ": the journal's end is missing",
+		    shard->live.last_seq, seen);
+	if (rc == TIDE_OK && shard->live.last_seq > 0)
+		seen_put(replay.batch, shard->live.id, shard->live.last_seq);
 	if (rc == TIDE_OK && (rc = flush(&replay)) != TIDE_OK)
 		tide_fail(error, rc, "the store refused what the journal has: %s", tide_err_text(rc));
 	kv_batch_free(replay.batch);

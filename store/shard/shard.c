@@ -123,11 +123,25 @@ shard__random(const struct shard_options *options, uint64_t *out, struct tide_er
 	return TIDE_OK;
 }
 
+/* A folder that lost its name must not take a new one: its peers would hear a stranger speak for the region. */
+static bool
+has_journal(const char *dir)
+{
+	char path[SHARD_PATH_MAX];
+	struct tide_error ignored;
+	struct jid id;
+
+	shard__path(dir, "journal", path);
+	return journal_peek_id(path, &id, &ignored) == TIDE_OK;
+}
+
 static tide_err
 find_identity(const struct shard_options *options, struct identity *identity, struct tide_error *error)
 {
 	tide_err rc = identity_read(options->dir, identity, error);
 
+	if (rc == TIDE_NOTFOUND && has_journal(options->dir))
+		return tide_fail(error, TIDE_CORRUPT, "%s has a journal but no identity", options->dir);
 	if (rc == TIDE_NOTFOUND && options->create) {
 		identity->id = jid_make(options->region, 1, options->shard);
 		if ((rc = shard__random(options, &identity->nonce, error)) == TIDE_OK)
@@ -144,7 +158,6 @@ open_parts(struct shard *shard, struct tide_error *error)
 {
 	struct journal_options journal = {
 	    .id = shard->live.id, .segment_bytes = shard->options.segment_bytes, .create = true};
-	struct kv_options kv = shard->options.kv;
 	char path[SHARD_PATH_MAX];
 	tide_err rc;
 
@@ -154,12 +167,18 @@ open_parts(struct shard *shard, struct tide_error *error)
 	    (rc = journal_open(shard->options.journal_plugin, path, &journal, &shard->journal, error)) !=
 		TIDE_OK)
 		return rc;
-	shard__path(shard->dir, "store", path);
-	kv.create = true;
-	if ((rc = shard__make_dir(path, error)) != TIDE_OK ||
-	    (rc = kv_open(shard->options.kv_plugin, path, &kv, &shard->kv, error)) != TIDE_OK)
-		return rc;
-	return TIDE_OK;
+	return shard__open_store(shard, error);
+}
+
+/* What of the journal cannot be read is not needed for recovery: it lies below the checkpoint. Peers may need it. */
+static void
+name_holes(struct shard *shard)
+{
+	struct journal_hole holes[SHARD_JOURNAL_DAMAGE_MAX];
+	uint32_t n = journal_holes(shard->journal, holes, SHARD_JOURNAL_DAMAGE_MAX);
+
+	for (uint32_t i = 0; i < n && i < SHARD_JOURNAL_DAMAGE_MAX; i++)
+		shard__journal_damaged(shard, holes[i].why);
 }
 
 tide_err
@@ -201,6 +220,8 @@ shard_open(const struct shard_options *options, struct shard **out, struct tide_
 		return rc;
 	}
 	shard__remove_retired(shard);
+	shard__rebuilt(shard);
+	name_holes(shard);
 	*out = shard;
 	return TIDE_OK;
 }

@@ -63,7 +63,8 @@ struct shard_options {
 	uint64_t skew_ms_max; /* the clock guard's bound (max_clock_skew); 0: 500 ms */
 	uint64_t conflict_retention_ms; /* how long an entry of the conflict log is kept; 0: 30 days */
 	uint64_t (*wall_ms)(void *arg); /* NULL: the system's real-time clock */
-	uint64_t (*mono_ms)(void *arg); /* NULL: the system's, or none where wall_ms is given; the same argument */
+	uint64_t (*mono_ms)(
+	    void *arg); /* NULL: the system's, or none where wall_ms is given; the same argument */
 	void *wall_arg;
 	uint64_t (*random)(void *arg); /* the nonce of a new identity; NULL: the system's random numbers */
 	void *random_arg;
@@ -219,7 +220,8 @@ struct table_view {
 	struct vector
 	    position; /* per origin: everything of it up to here that concerns this table is applied */
 	enum table_rejoin rejoin;
-	struct boot_view boot; /* of a replica in CREATING, or of the snapshot that a rejoin loads or merges */
+	struct boot_view
+	    boot; /* of a replica in CREATING, or of the snapshot that a rejoin loads or merges */
 };
 
 struct member_view {
@@ -229,7 +231,8 @@ struct member_view {
 	bool counted; /* that region knows our incarnation and nonce (volatile) */
 	bool lost; /* the operator declared it lost: not waited for */
 	uint64_t ahead_ms; /* its clock is ahead of ours by at least this much */
-	uint16_t closed; /* its journals up to this incarnation are dead, and nobody has more of them than we */
+	uint16_t
+	    closed; /* its journals up to this incarnation are dead, and nobody has more of them than we */
 };
 
 /* Of a region, its journals up to an incarnation are dead. */

@@ -22,7 +22,8 @@ struct told {
 	struct hlc promise;
 	struct told_table *tables; /* vectors owned */
 	uint32_t n;
-	uint16_t dead[REGION_NUMBER_MAX + 1]; /* by region: its journals up to this incarnation are dead, it knew */
+	uint16_t dead[REGION_NUMBER_MAX +
+		      1]; /* by region: its journals up to this incarnation are dead, it knew */
 };
 
 struct told_list {
@@ -38,6 +39,7 @@ struct health {
 		struct buf after, before;
 	} ranges[SHARD_DAMAGE_MAX]; /* of known.damage, as store keys */
 	bool searching; /* somebody is looking for a range's bounds */
+	uint64_t damaged_ms; /* when the first damage was found */
 };
 
 struct wall_peer {
@@ -80,6 +82,7 @@ struct shard {
 	uint64_t checkpoint_seqs[2]; /* the newest two on disk */
 	pthread_mutex_t checkpoint_lock; /* one checkpoint at a time */
 	struct health health;
+	bool rebuilt; /* the store was set aside at this opening and is made again */
 	atomic_bool
 	    sealed; /* the store may lag behind the journal, or the end of one of them is unknown: open again */
 
@@ -135,6 +138,7 @@ tide_err shard__read_file(const char *dir, const char *name, struct buf *out, st
  */
 tide_err checkpoint_read(const char *dir, struct jid id, struct fold *out, struct tide_error *error);
 void checkpoint_forget_all(const char *dir);
+bool checkpoint_exists(const char *dir); /* any, readable or not */
 
 /* --- reborn.c --- */
 
@@ -173,6 +177,20 @@ void shard__checkpoint_failed(struct shard *shard);
 
 /** A read at this store key met damage, or a walk just before it: find out how far it goes, and name it. Any thread. */
 void shard__damaged(struct shard *shard, struct bytes store_key);
+
+/** The journal cannot be read somewhere: `why` names it. Each place counts once. Any thread. */
+void shard__journal_damaged(struct shard *shard, const char *why);
+
+/* --- rebuild.c --- */
+
+/** Open the store; set it aside first where that is ordered, or it is missing, or cannot be opened, and the journal can make it again. */
+tide_err shard__open_store(struct shard *shard, struct tide_error *error);
+
+/** The same when it was opened and is found not to hold what it must. Opening only. */
+tide_err shard__rebuild_now(struct shard *shard, const char *reason, struct tide_error *error);
+
+/** The store is complete: what was set aside may go. */
+void shard__rebuilt(struct shard *shard);
 
 /* --- recover.c --- */
 

@@ -60,3 +60,30 @@ stored_bytes(const struct stored *stored)
 {
 	return stored->tombstone ? 0 : item_encoded_size(stored->image);
 }
+
+void
+seen_put(struct kv_batch *batch, struct jid id, uint64_t seq)
+{
+	static const uint8_t key = SPACE_SEEN;
+	uint8_t value[12];
+
+	for (int i = 0; i < 4; i++)
+		value[i] = (uint8_t)(id.v >> 8 * (3 - i));
+	for (int i = 0; i < 8; i++)
+		value[4 + i] = (uint8_t)(seq >> 8 * (7 - i));
+	kv_batch_put(batch, bytes_of(&key, 1), bytes_of(value, sizeof value));
+}
+
+tide_err
+seen_get(struct kv *kv, struct jid id, uint64_t *seq)
+{
+	static const uint8_t key = SPACE_SEEN;
+	struct buf value = {0};
+	tide_err rc = kv_get(kv, NULL, bytes_of(&key, 1), &value);
+
+	*seq = 0;
+	if (rc == TIDE_OK && value.n == 12 && bytes_u32(value.at) == id.v)
+		*seq = bytes_u64(value.at + 4);
+	buf_fini(&value);
+	return rc == TIDE_NOTFOUND ? TIDE_OK : rc;
+}

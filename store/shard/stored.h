@@ -2,6 +2,7 @@
  * What the key-value store holds: its key space, and the form of a stored item.
  *
  *     key      0x10 | table id (8 bytes, big-endian) | item key (store/item/key.h)
+ *     0x01     journal id (4) | sequence (8): the last unit that the store has seen
  *     value    form (1 byte: 1 item, 2 tombstone) | clock (8) | origin (4) | sequence (8) | encoded item
  */
 #ifndef TIDE_STORE_SHARD_STORED_H
@@ -9,12 +10,22 @@
 
 #include "store/shard/shard.h"
 
+#define SPACE_SEEN 0x01
 #define SPACE_ITEMS 0x10
 #define STORED_HEADER 21
 #define SPACE_PREFIX 9
 
 /** Append the store key of an item (or, with an empty `key`, the prefix of a table). */
 void space_key(uint64_t table, struct bytes key, struct buf *out);
+
+/**
+ * Have a batch say how far the store has come. The journal is on disk before the store is written, so a store that is ahead of its
+ * journal, or behind the checkpoint that its barrier was for, has been damaged.
+ */
+void seen_put(struct kv_batch *batch, struct jid id, uint64_t seq);
+
+/** What it says; 0: nothing about this journal. Errors of kv_get. */
+tide_err seen_get(struct kv *kv, struct jid id, uint64_t *seq);
 
 /** The part of a store key behind the table's prefix. */
 static inline struct bytes

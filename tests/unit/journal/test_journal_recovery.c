@@ -279,6 +279,43 @@ a_bad_frame_before_a_later_append_is_named_damage(void **state)
 	buf_fini(&file);
 }
 
+/* The journal opens, and these sequences cannot be read, and it is said why. */
+static void
+expect_hole(struct fixture *f, uint64_t first_seq, uint64_t last_seq, const char *why)
+{
+	struct tide_error error = {0};
+	struct journal_hole hole;
+	struct journal_reader *r;
+
+	start(f);
+	assert_int_equal(journal_holes(f->j, &hole, 1), 1);
+	assert_int_equal(hole.first_seq, first_seq);
+	assert_int_equal(hole.last_seq, last_seq);
+	assert_non_null(strstr(hole.why, why));
+	assert_int_equal(journal_reader_open(f->j, first_seq, &r, &error), TIDE_CORRUPT);
+	assert_non_null(strstr(error.message, why));
+	assert_int_equal(journal_last_seq(f->j) >= last_seq, true);
+	stop(f);
+}
+
+static void
+the_last_segment_that_is_missing_is_told_by_the_index_before_it(void **state)
+{
+	struct fixture *f = *state;
+	struct tide_error error = {0};
+	char path[SEGMENT_PATH_MAX];
+
+	start(f);
+	append_one(f->j, 1, "unit");
+	assert_int_equal(journal_seal(f->j, &error), TIDE_OK);
+	append_one(f->j, 1, "acknowledged");
+	stop(f);
+	path_of(f, "00000000000000000002.seg", path);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(try_open(f, &segment_sys_os, &error), TIDE_CORRUPT);
+	assert_non_null(strstr(error.message, "the one after it is missing"));
+}
+
 static void
 damage_in_a_sealed_segment_is_named_by_the_reader(void **state)
 {
@@ -311,8 +348,7 @@ damage_in_a_sealed_segment_is_named_by_the_reader(void **state)
 	stop(f);
 	/* Without its index the segment is read at the opening, which names it too. */
 	write_file(f, "00000000000000000001.idx", "", 0);
-	assert_int_equal(try_open(f, &segment_sys_os, &error), TIDE_CORRUPT);
-	assert_non_null(strstr(error.message, want));
+	expect_hole(f, 1, 2, want);
 	buf_fini(&file);
 }
 
@@ -367,7 +403,7 @@ a_sealed_segment_that_lost_its_end_is_damage(void **state)
 	stop(f);
 	file = read_file(f, FIRST);
 	write_file(f, FIRST, file.at, file.n - 8);
-	assert_int_equal(try_open(f, &segment_sys_os, &error), TIDE_CORRUPT);
+	expect_hole(f, 1, 2, FIRST);
 	/* Also when the segment after it was still being made as the power went. */
 	write_file(f, "00000000000000000003.seg", "", 0);
 	assert_int_equal(try_open(f, &segment_sys_os, &error), TIDE_CORRUPT);
@@ -380,6 +416,8 @@ a_missing_segment_is_damage(void **state)
 	struct fixture *f = *state;
 	struct tide_error error = {0};
 	char path[SEGMENT_PATH_MAX];
+	struct journal_reader *r;
+	struct bytes payload;
 
 	start(f);
 	for (int i = 0; i < 3; i++) {
@@ -389,8 +427,20 @@ a_missing_segment_is_damage(void **state)
 	stop(f);
 	path_of(f, "00000000000000000002.seg", path);
 	assert_int_equal(unlink(path), 0);
-	assert_int_equal(try_open(f, &segment_sys_os, &error), TIDE_CORRUPT);
-	assert_non_null(strstr(error.message, "00000000000000000003.seg: begins with 3 where 2 comes next"));
+	expect_hole(f, 2, 2, "no segment begins with 2, the next one with 3");
+	/* The journal goes on behind it. */
+	start(f);
+	append_one(f->j, 1, "more");
+	r = open_reader(f->j, 3);
+	expect_next(r, "unit");
+	expect_next(r, "more");
+	journal_reader_close(r);
+	r = open_reader(f->j, 1);
+	expect_next(r, "unit");
+	assert_int_equal(journal_reader_next(r, &payload, NULL, &error), TIDE_CORRUPT);
+	journal_reader_close(r);
+	assert_int_equal(journal_seek_clock(f->j, (struct hlc){0}), 1);
+	stop(f);
 }
 
 static void
@@ -795,6 +845,7 @@ main(void)
 	    T(a_missing_or_damaged_index_is_built_again),
 	    T(a_sealed_segment_that_lost_its_end_is_damage),
 	    T(a_missing_segment_is_damage),
+	    T(the_last_segment_that_is_missing_is_told_by_the_index_before_it),
 	    T(a_segment_torn_while_it_was_made_is_made_again),
 	    T(a_damaged_header_before_units_is_damage),
 	    T(read_only_looks_without_lock_cut_or_write),
