@@ -1,7 +1,4 @@
-/*
- * Coming back from behind the retained journal: a replica is merged with a snapshot. The random worlds at the end keep a history of
- * every write (what its writer had applied), and compare the conflict log with it.
- */
+/* Coming back from behind the retained journal: a replica is merged with a snapshot. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,28 +7,6 @@
 #include "tests/unit/shard/world.h"
 
 #define SNAPSHOT 7 /* a snapshot's number, as its source names it */
-
-static enum table_rejoin
-rejoin_of(struct world *world, unsigned region, uint64_t table)
-{
-	struct table_view view;
-	struct arena arena;
-
-	arena_init(&arena, 0);
-	assert_int_equal(shard_table_view(world->shard[region], &arena, table, &view), TIDE_OK);
-	arena_fini(&arena);
-	return view.rejoin;
-}
-
-static void
-start(struct world *world, unsigned region, uint64_t table)
-{
-	struct group *group = group_open(world->shard[region]);
-	uint32_t n;
-
-	assert_int_equal(group_rejoin_start(group, table, &n), TIDE_OK);
-	assert_int_equal(group_commit(group, NULL), TIDE_OK);
-}
 
 static void
 load_all(struct world *world, unsigned region, unsigned from, uint64_t table)
@@ -44,32 +19,12 @@ load_all(struct world *world, unsigned region, unsigned from, uint64_t table)
 	snapshot_close(snapshot);
 }
 
-static struct rejoin_progress
-merge_step(struct world *world, unsigned region, size_t bytes_max)
-{
-	struct group *group = group_open(world->shard[region]);
-	struct rejoin_progress progress;
-	struct tide_error error = {0};
-
-	assert_int_equal(group_rejoin_merge(group, bytes_max, &progress), TIDE_OK);
-	if (group_commit(group, &error) != TIDE_OK)
-		fail_msg("merge: %s", error.message);
-	return progress;
-}
-
-static void
-merge_all(struct world *world, unsigned region)
-{
-	while (merge_step(world, region, 300).busy)
-		continue;
-}
-
 static void
 rejoin(struct world *world, unsigned region, unsigned from, uint64_t table)
 {
-	start(world, region, table);
+	rejoin_start(world, region, table);
 	load_all(world, region, from, table);
-	merge_all(world, region);
+	rejoin_merge(world, region);
 }
 
 static tide_err
@@ -177,17 +132,17 @@ it_is_in_service_until_it_is_merged_and_again_when_level(void **state)
 	region_start(&world, 1);
 	assert_int_equal(rejoin_of(&world, 1, USER_TABLE), REJOIN_NEEDED);
 	assert_int_equal(try_put(&world, 1, "while needed"), TIDE_OK);
-	start(&world, 1, 0);
+	rejoin_start(&world, 1, 0);
 	assert_int_equal(rejoin_of(&world, 1, USER_TABLE), REJOIN_LOADING);
 	assert_int_equal(try_put(&world, 1, "while loading"), TIDE_OK);
 	load_all(&world, 1, 2, USER_TABLE);
 	assert_int_equal(rejoin_of(&world, 1, USER_TABLE), REJOIN_LOADED);
 	assert_int_equal(try_put(&world, 1, "while loaded"), TIDE_OK);
-	assert_true(merge_step(&world, 1, 300).began);
+	assert_true(rejoin_step(&world, 1, 300).began);
 	assert_int_equal(rejoin_of(&world, 1, USER_TABLE), REJOIN_MERGING);
 	assert_int_equal(shard_table_state(world.shard[1], USER_TABLE), REPLICA_MERGING);
 	assert_int_equal(try_put(&world, 1, "while merging"), TIDE_NOTFOUND);
-	merge_all(&world, 1);
+	rejoin_merge(&world, 1);
 	assert_int_equal(rejoin_of(&world, 1, USER_TABLE), REJOIN_FOLLOWING);
 	assert_int_equal(try_put(&world, 1, "while following"), TIDE_NOTFOUND);
 	settle(&world);
@@ -262,7 +217,7 @@ static bool
 script_step(struct world *world, unsigned region, unsigned from, struct script *script)
 {
 	if (!script->begun) {
-		start(world, region, USER_TABLE);
+		rejoin_start(world, region, USER_TABLE);
 		script->begun = true;
 		return true;
 	}
@@ -279,7 +234,7 @@ script_step(struct world *world, unsigned region, unsigned from, struct script *
 		}
 		return true;
 	}
-	return merge_step(world, region, 300).busy;
+	return rejoin_step(world, region, 300).busy;
 }
 
 static void
@@ -331,7 +286,7 @@ a_source_lost_in_the_middle_costs_the_loading_only(void **state)
 	put(&world, 3, "both1", "of 3, who has seen both");
 	put(&world, 2, "both1", "of 2, once more");
 	put(&world, 1, "late", "1");
-	start(&world, 2, USER_TABLE);
+	rejoin_start(&world, 2, USER_TABLE);
 	assert_int_equal(snapshot_open(world.shard[1], USER_TABLE, &snapshot), TIDE_OK);
 	assert_false(load_step(&world, 2, snapshot, 1, USER_TABLE, SNAPSHOT));
 	assert_false(load_step(&world, 2, snapshot, 1, USER_TABLE, SNAPSHOT));
@@ -343,7 +298,7 @@ a_source_lost_in_the_middle_costs_the_loading_only(void **state)
 	region_start(&world, 2);
 	put(&world, 2, "meanwhile", "2");
 	load_all(&world, 2, 3, USER_TABLE);
-	merge_all(&world, 2);
+	rejoin_merge(&world, 2);
 	settle(&world);
 	assert_string_equal(get(&world, 2, "late"), "1");
 	assert_string_equal(get(&world, 1, "meanwhile"), "2");
@@ -391,13 +346,13 @@ a_table_that_goes_takes_its_snapshot_along(void **state)
 	(void)state;
 	for (int step = 0; step < 4; step++) {
 		apart(&world, 2);
-		start(&world, 2, USER_TABLE);
+		rejoin_start(&world, 2, USER_TABLE);
 		if (step > 0)
 			load_all(&world, 2, 1, USER_TABLE);
 		for (int i = 1; i < step; i++)
-			merge_step(&world, 2, 300);
+			rejoin_step(&world, 2, 300);
 		set_state(&world, 2, USER_TABLE, REPLICA_ABSENT);
-		assert_false(merge_step(&world, 2, 300).busy);
+		assert_false(rejoin_step(&world, 2, 300).busy);
 		assert_int_equal(count_items(&world, 2, USER_TABLE | 1ULL << 63, true), 0);
 		assert_int_equal(count_items(&world, 2, USER_TABLE, true), 0);
 		set_state(&world, 2, USER_TABLE, REPLICA_CREATING);
@@ -419,14 +374,14 @@ built_in_tables_are_merged_and_go_on(void **state)
 	     to++) /* regions 1 and 2 find and log the conflicts; region 3 is behind */
 		pull(&world, to, 3 - to, 3 - to);
 	put_in(&world, 3, TABLE_CATALOG, "third", "3");
-	start(&world, 3, TABLE_CATALOG);
-	start(&world, 3, TABLE_CONFLICTS);
-	start(&world, 3, USER_TABLE);
+	rejoin_start(&world, 3, TABLE_CATALOG);
+	rejoin_start(&world, 3, TABLE_CONFLICTS);
+	rejoin_start(&world, 3, USER_TABLE);
 	load_all(&world, 3, 1, TABLE_CONFLICTS);
-	assert_int_equal(merge_step(&world, 3, 300).table, 0); /* the others still load */
+	assert_int_equal(rejoin_step(&world, 3, 300).table, 0); /* the others still load */
 	load_all(&world, 3, 1, TABLE_CATALOG);
 	load_all(&world, 3, 1, USER_TABLE);
-	merge_all(&world, 3);
+	rejoin_merge(&world, 3);
 	assert_int_equal(shard_table_state(world.shard[3], TABLE_CATALOG), REPLICA_ACTIVE);
 	assert_int_equal(shard_table_state(world.shard[3], TABLE_CONFLICTS), REPLICA_ACTIVE);
 	assert_int_equal(rejoin_of(&world, 3, TABLE_CATALOG), REJOIN_NONE);
@@ -538,297 +493,6 @@ the_journal_lets_an_absent_region_go_and_it_comes_back(void **state)
 	finish(&world, 1); /* k1 */
 }
 
-/* --- random worlds --- */
-
-#define WRITES_MAX 4000
-#define KEYS 6
-#define TABLES 3
-
-static const uint64_t tables[TABLES] = {TABLE_CATALOG, TABLE_CONFLICTS, USER_TABLE};
-
-struct write {
-	unsigned key;
-	struct version version;
-	bool tombstone;
-	struct vector seen; /* what its region had applied of the table */
-};
-
-struct random_world {
-	struct world world;
-	uint64_t state;
-	struct write *writes;
-	unsigned n_writes;
-	struct {
-		struct snapshot *snapshot;
-		unsigned from;
-		uint64_t id;
-	} loads[REGIONS_MAX + 1][TABLES];
-	uint64_t last_id;
-	unsigned rejoins, kills;
-};
-
-static uint64_t
-draw(struct random_world *rw, uint64_t below)
-{
-	rw->state = rw->state * 6364136223846793005ULL + 1442695040888963407ULL;
-	return (rw->state >> 33) % below;
-}
-
-static void
-random_write(struct random_world *rw, unsigned region)
-{
-	struct world *world = &rw->world;
-	struct write *write = &rw->writes[rw->n_writes];
-	bool deletes = draw(rw, 3) == 0;
-	struct buf key = {0}, raw = {0};
-	struct table_view view;
-	struct stored stored;
-	struct arena arena;
-	char name[8], value[32];
-	tide_err rc;
-
-	if (rw->n_writes == WRITES_MAX ||
-	    shard_table_state(world->shard[region], USER_TABLE) != REPLICA_ACTIVE)
-		return;
-	arena_init(&arena, 0);
-	write->key = (unsigned)draw(rw, KEYS);
-	snprintf(name, sizeof name, "k%u", write->key);
-	snprintf(value, sizeof value, "%u by %u", rw->n_writes, region);
-	assert_int_equal(shard_table_view(world->shard[region], &arena, USER_TABLE, &view), TIDE_OK);
-	if (deletes && get(world, region, name) == NULL)
-		deletes = false;
-	if (deletes)
-		delete (world, region, name);
-	else
-		put(world, region, name, value);
-	text_key(name, &key);
-	rc = shard_get(world->shard[region], USER_TABLE, buf_bytes(&key), &raw, &stored);
-	assert_int_equal(rc, deletes ? TIDE_NOTFOUND : TIDE_OK);
-	write->version = stored.version;
-	write->tombstone = deletes;
-	assert_int_equal(vector_copy(&write->seen, &view.vector), TIDE_OK);
-	rw->n_writes++;
-	buf_fini(&key);
-	buf_fini(&raw);
-	arena_fini(&arena);
-}
-
-static void
-random_load(struct random_world *rw, unsigned region, unsigned t)
-{
-	struct world *world = &rw->world;
-	struct table_view view;
-	struct arena arena;
-	unsigned from = 1 + (unsigned)draw(rw, world->n);
-
-	arena_init(&arena, 0);
-	assert_int_equal(shard_table_view(world->shard[region], &arena, tables[t], &view), TIDE_OK);
-	if (view.rejoin == REJOIN_LOADING && rw->loads[region][t].snapshot == NULL && from != region &&
-	    snapshot_open(world->shard[from], tables[t], &rw->loads[region][t].snapshot) == TIDE_OK) {
-		if (view.boot.under_way) { /* the former source is gone */
-			struct group *group = group_open(world->shard[region]);
-
-			assert_int_equal(group_load_restart(group, tables[t]), TIDE_OK);
-			assert_int_equal(group_commit(group, NULL), TIDE_OK);
-		}
-		rw->loads[region][t].from = from;
-		rw->loads[region][t].id = ++rw->last_id;
-	}
-	if (rw->loads[region][t].snapshot != NULL &&
-	    load_step(world, region, rw->loads[region][t].snapshot, rw->loads[region][t].from, tables[t],
-		rw->loads[region][t].id)) {
-		snapshot_close(rw->loads[region][t].snapshot);
-		rw->loads[region][t].snapshot = NULL;
-	}
-	arena_fini(&arena);
-}
-
-static void
-random_kill(struct random_world *rw, unsigned region)
-{
-	for (unsigned r = 1; r <= rw->world.n; r++)
-		for (unsigned t = 0; t < TABLES; t++)
-			if (rw->loads[r][t].snapshot != NULL && rw->loads[r][t].from == region) {
-				snapshot_close(rw->loads[r][t].snapshot);
-				rw->loads[r][t].snapshot = NULL;
-			}
-	region_stop(&rw->world, region, draw(rw, 4) == 0);
-	region_start(&rw->world, region);
-	rw->kills++;
-}
-
-static void
-random_step(struct random_world *rw)
-{
-	struct world *world = &rw->world;
-	unsigned region = 1 + (unsigned)draw(rw, world->n), other = 1 + (unsigned)draw(rw, world->n);
-	unsigned t = (unsigned)draw(rw, TABLES + 1), what = (unsigned)draw(rw, 100);
-	uint32_t collected;
-
-	t = t == TABLES ? TABLES - 1 : t;
-	world->now_ms += draw(rw, 3);
-	if (what < 40) {
-		random_write(rw, region);
-	} else if (what < 60) {
-		if (region != other)
-			pull(world, region, other,
-			    draw(rw, 4) == 0 ? 1 + (unsigned)draw(rw, world->n) : other);
-	} else if (what < 63) {
-		enum replica_state state = shard_table_state(world->shard[region], tables[t]);
-
-		if (state == REPLICA_ACTIVE || state == REPLICA_CATCHUP)
-			start(world, region, tables[t]);
-		rw->rejoins++;
-	} else if (what < 78) {
-		random_load(rw, region, t);
-	} else if (what < 90) {
-		merge_step(world, region, 1 + draw(rw, 200));
-	} else if (what < 98) {
-		struct group *group = group_open(world->shard[region]);
-
-		assert_int_equal(group_collect(group, 1000, &collected), TIDE_OK);
-		assert_int_equal(group_commit(group, NULL), TIDE_OK);
-	} else
-		random_kill(rw, region);
-}
-
-static bool
-all_back(struct random_world *rw)
-{
-	bool all = true;
-
-	for (unsigned r = 1; r <= rw->world.n; r++)
-		for (unsigned t = 0; t < TABLES; t++) {
-			for (int i = 0; i < 6; i++)
-				random_load(rw, r, t);
-			merge_all(&rw->world, r);
-			all &= rejoin_of(&rw->world, r, tables[t]) == REJOIN_NONE;
-		}
-	return all;
-}
-
-static const struct write *
-find_write(const struct random_world *rw, const struct value *item, const char *attribute)
-{
-	const struct value *v = value_map_get(item, bytes_of_string(attribute));
-	char text[40];
-
-	assert_non_null(v);
-	snprintf(text, sizeof text, "%.*s", (int)v->text.n, (const char *)v->text.at);
-	for (unsigned i = 0; i < rw->n_writes; i++)
-		if (rw->writes[i].version.clock.v == strtoull(text, NULL, 16) &&
-		    rw->writes[i].version.origin.v == strtoul(text + 17, NULL, 16))
-			return &rw->writes[i];
-	fail_msg("the log names %s, which nobody wrote", text);
-	return NULL;
-}
-
-/* Two that did not know of each other. */
-static void
-check_entry(const struct random_world *rw, struct bytes image, bool *lost)
-{
-	const struct write *loser, *winner;
-	struct value item;
-	struct arena arena;
-
-	arena_init(&arena, 0);
-	assert_int_equal(value_decode(&arena, image, &item), TIDE_OK);
-	loser = find_write(rw, &item, "LoserVersion");
-	winner = find_write(rw, &item, "WinnerVersion");
-	assert_int_equal(loser->key, winner->key);
-	assert_true(version_compare(loser->version, winner->version) < 0);
-	if (vector_saw(&winner->seen, loser->version) || vector_saw(&loser->seen, winner->version))
-		fail_msg("write %u knew of write %u: no conflict", (unsigned)(winner - rw->writes),
-		    (unsigned)(loser - rw->writes));
-	lost[loser - rw->writes] = true;
-	arena_fini(&arena);
-}
-
-static void
-check_log(const struct random_world *rw, unsigned region, bool *lost)
-{
-	struct shard_scan_range range = {.table = TABLE_CONFLICTS};
-	struct shard_scan *scan;
-	struct stored stored;
-	struct bytes key;
-
-	assert_int_equal(shard_scan_open(rw->world.shard[region], &range, &scan), TIDE_OK);
-	while (shard_scan_next(scan, &key, &stored) == TIDE_OK)
-		check_entry(rw, stored.image, lost);
-	shard_scan_close(scan);
-}
-
-/* What stands is the greatest version of each key; what nobody replaced knowingly is in the log. */
-static void
-check_history(struct random_world *rw)
-{
-	bool lost[WRITES_MAX] = {0};
-
-	for (unsigned r = 1; r <= rw->world.n; r++)
-		check_log(rw, r, lost);
-	for (unsigned i = 0; i < rw->n_writes; i++) {
-		const struct write *write = &rw->writes[i];
-		bool greatest = true, replaced = false;
-		char name[8], value[32];
-
-		for (unsigned k = 0; k < rw->n_writes; k++) {
-			const struct write *other = &rw->writes[k];
-
-			if (k == i || other->key != write->key)
-				continue;
-			greatest &= version_compare(write->version, other->version) > 0;
-			replaced |= vector_saw(&other->seen, write->version);
-		}
-		snprintf(name, sizeof name, "k%u", write->key);
-		snprintf(value, sizeof value, "%u by", i);
-		if (greatest && write->tombstone)
-			assert_null(get(&rw->world, 1, name));
-		else if (greatest)
-			assert_memory_equal(get(&rw->world, 1, name), value, strlen(value));
-		else if (!replaced && !write->tombstone && !lost[i])
-			fail_msg("write %u was lost, and the log does not say so", i);
-	}
-}
-
-static void
-random_worlds_converge_and_their_logs_tell_the_truth(void **state)
-{
-	const char *from = getenv("REJOIN_SEED"), *n = getenv("REJOIN_WORLDS");
-	uint64_t first = from != NULL ? strtoull(from, NULL, 10) : 1;
-	uint64_t worlds = n != NULL ? strtoull(n, NULL, 10) : 12;
-	unsigned rejoins = 0, kills = 0;
-
-	(void)state;
-	for (uint64_t seed = first; seed < first + worlds; seed++) {
-		struct random_world rw = {.state = seed * 2654435761u};
-		bool back = false;
-
-		print_message("seed %llu\n", (unsigned long long)seed);
-		rw.writes = calloc(WRITES_MAX, sizeof *rw.writes);
-		assert_non_null(rw.writes);
-		world_open(&rw.world, 2 + (unsigned)(seed % 3), "leveldb");
-		world_table(&rw.world, USER_TABLE);
-		for (int i = 0; i < 400; i++)
-			random_step(&rw);
-		for (int round = 0; round < 40 && !back; round++) {
-			back = all_back(&rw);
-			settle(&rw.world);
-		}
-		assert_true(back);
-		settle(&rw.world);
-		assert_converged(&rw.world, USER_TABLE);
-		assert_converged(&rw.world, TABLE_CATALOG);
-		check_history(&rw);
-		rejoins += rw.rejoins;
-		kills += rw.kills;
-		world_close(&rw.world);
-		for (unsigned i = 0; i < rw.n_writes; i++)
-			vector_fini(&rw.writes[i].seen);
-		free(rw.writes);
-	}
-	assert_true(rejoins > 0 && kills > 0);
-}
-
 int
 main(void)
 {
@@ -844,7 +508,6 @@ main(void)
 	    cmocka_unit_test(a_relay_that_merged_does_not_skip_what_it_has_no_records_of),
 	    cmocka_unit_test(a_relay_under_way_breaks_off_when_its_replica_is_merged),
 	    cmocka_unit_test(the_journal_lets_an_absent_region_go_and_it_comes_back),
-	    cmocka_unit_test(random_worlds_converge_and_their_logs_tell_the_truth),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -466,3 +466,45 @@ load_step(
 	arena_fini(&arena);
 	return piece.done;
 }
+
+enum table_rejoin
+rejoin_of(struct world *world, unsigned region, uint64_t table)
+{
+	struct table_view view;
+	struct arena arena;
+
+	arena_init(&arena, 0);
+	assert_int_equal(shard_table_view(world->shard[region], &arena, table, &view), TIDE_OK);
+	arena_fini(&arena);
+	return view.rejoin;
+}
+
+void
+rejoin_start(struct world *world, unsigned region, uint64_t table)
+{
+	struct group *group = group_open(world->shard[region]);
+	uint32_t n;
+
+	assert_int_equal(group_rejoin_start(group, table, &n), TIDE_OK);
+	assert_int_equal(group_commit(group, NULL), TIDE_OK);
+}
+
+struct rejoin_progress
+rejoin_step(struct world *world, unsigned region, size_t bytes_max)
+{
+	struct group *group = group_open(world->shard[region]);
+	struct rejoin_progress progress;
+	struct tide_error error = {0};
+
+	assert_int_equal(group_rejoin_merge(group, bytes_max, &progress), TIDE_OK);
+	if (group_commit(group, &error) != TIDE_OK)
+		fail_msg("merge: %s", error.message);
+	return progress;
+}
+
+void
+rejoin_merge(struct world *world, unsigned region)
+{
+	while (rejoin_step(world, region, 300).busy)
+		continue;
+}

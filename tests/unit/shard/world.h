@@ -72,4 +72,10 @@ bool load_step(
     struct world *world, unsigned to, struct snapshot *snapshot, unsigned from, uint64_t table, uint64_t id);
 void set_state(struct world *world, unsigned region, uint64_t table, enum replica_state state);
 
+/* A rejoin: how far it is; its start (table 0: of all that need it); a step of the merging; all steps. */
+enum table_rejoin rejoin_of(struct world *world, unsigned region, uint64_t table);
+void rejoin_start(struct world *world, unsigned region, uint64_t table);
+struct rejoin_progress rejoin_step(struct world *world, unsigned region, size_t bytes_max);
+void rejoin_merge(struct world *world, unsigned region);
+
 #endif
