@@ -260,6 +260,9 @@ killed_between_any_two_steps_it_goes_on_where_it_was(void **state)
 		}
 		settle(&world);
 		check_contents(&world, 2);
+		region_stop(&world, 2, false);
+		region_start(&world, 2);
+		assert_int_equal(count_items(&world, 2, USER_TABLE | 1ULL << 63, true), 0);
 		finish(&world, 6);
 	}
 	assert_true(steps > 12);
@@ -409,6 +412,14 @@ a_relay_that_merged_does_not_skip_what_it_has_no_records_of(void **state)
 	/* Region 3 has none of region 1's records since, and asks region 2 for them. */
 	assert_int_equal(pull(&world, 3, 2, 1), TIDE_NOTFOUND);
 	finish(&world, 6);
+	world_open(&world, 3, "leveldb");
+	put_in(&world, 1, TABLE_CATALOG, "fact", "1");
+	rejoin(&world, 2, 1, TABLE_CATALOG);
+	assert_int_equal(pull(&world, 3, 2, 1), TIDE_NOTFOUND);
+	put_in(&world, 1, TABLE_CATALOG, "later", "1");
+	settle(&world);
+	assert_converged(&world, TABLE_CATALOG);
+	world_close(&world);
 }
 
 static void
