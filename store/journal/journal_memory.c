@@ -114,17 +114,26 @@ journal_memory_disk_make(const char *dir)
 	return rc;
 }
 
-void
-journal_memory_disk_destroy(const char *dir)
+/* `disks_lock` is held. */
+static struct disk *
+disk_take(const char *name)
 {
-	struct disk **at, *disk;
+	struct disk **at = disk_find(name), *disk = *at;
 
-	pthread_mutex_lock(&disks_lock);
-	at = disk_find(dir);
-	if ((disk = *at) != NULL) {
+	if (disk != NULL) {
 		assert(!disk->open);
 		*at = disk->next;
 	}
+	return disk;
+}
+
+void
+journal_memory_disk_destroy(const char *dir)
+{
+	struct disk *disk;
+
+	pthread_mutex_lock(&disks_lock);
+	disk = disk_take(dir);
 	pthread_mutex_unlock(&disks_lock);
 	disk_free(disk);
 }
@@ -132,21 +141,32 @@ journal_memory_disk_destroy(const char *dir)
 void
 memory_moved(const char *from, const char *to)
 {
-	struct disk *fresh = disk_new(from), *disk;
+	struct disk *disk, *replaced = NULL;
 	char *name = strdup(to);
 
 	pthread_mutex_lock(&disks_lock);
-	if (fresh != NULL && name != NULL && (disk = *disk_find(from)) != NULL) {
+	if (name != NULL && (disk = *disk_find(from)) != NULL) {
+		replaced = disk_take(to);
 		free(disk->name);
 		disk->name = name;
-		fresh->next = disks;
-		disks = fresh;
-		fresh = NULL;
 		name = NULL;
 	}
 	pthread_mutex_unlock(&disks_lock);
-	disk_free(fresh);
+	disk_free(replaced);
 	free(name);
+}
+
+/* `disks_lock` is held. Is there a disk in the same folder? */
+static bool
+has_sibling(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+	size_t n = slash != NULL ? (size_t)(slash - name) + 1 : 0;
+
+	for (const struct disk *disk = disks; disk != NULL && n > 0; disk = disk->next)
+		if (strncmp(disk->name, name, n) == 0 && strchr(disk->name + n, '/') == NULL)
+			return true;
+	return false;
 }
 
 tide_err
@@ -248,8 +268,16 @@ memory_open(
 	pthread_mutex_lock(&disks_lock);
 	if (dir != NULL)
 		disk = *disk_find(dir);
-	if (disk == NULL && (disk = disk_new(NULL)) == NULL)
-		rc = tide_fail(error, TIDE_NOMEM, NULL);
+	if (disk == NULL) {
+		bool stays = dir != NULL && options->create && has_sibling(dir);
+
+		if ((disk = disk_new(stays ? dir : NULL)) == NULL)
+			rc = tide_fail(error, TIDE_NOMEM, NULL);
+		else if (stays) {
+			disk->next = disks;
+			disks = disk;
+		}
+	}
 	if (rc == TIDE_OK && (rc = attach(disk, dir != NULL ? dir : "(memory)", options, error)) != TIDE_OK &&
 	    disk->name == NULL)
 		disk_free(disk);

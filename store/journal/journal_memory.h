@@ -2,7 +2,7 @@
  * The memory journal's second door, for simulators and tests: disks that outlive an open journal, and failing syncs.
  *
  * journal_open("memory", dir) gives a journal that is gone when closed, unless a disk of that name was made before: then
- * it opens what the disk holds. Options hold as for segments: id, segment_bytes (by payload), create.
+ * it opens what the disk holds. A journal made in the same folder as a disk (by the path up to the last slash) becomes a disk. Options hold as for segments: id, segment_bytes (by payload), create.
  */
 #ifndef TIDE_STORE_JOURNAL_MEMORY_H
 #define TIDE_STORE_JOURNAL_MEMORY_H

@@ -48,6 +48,7 @@ remove_folder(const char *path)
 		closedir(d);
 	if (rmdir(path) != 0)
 		log_warn("JOURNAL-RETIRED", "path=%s why=\"%s\"", path, strerror(errno));
+	journal_removed(path);
 }
 
 static bool
@@ -226,10 +227,8 @@ take(struct shard *shard, struct identity *identity, struct tide_error *error)
 	if ((rc = shard__random(&shard->options, &identity->nonce, error)) != TIDE_OK)
 		return rc;
 	shard__path(shard->dir, "journal.next", next);
-	if (access(next, F_OK) == 0) {
+	if (access(next, F_OK) == 0)
 		remove_folder(next);
-		journal_removed(next);
-	}
 	if ((rc = shard__carry(shard, identity->id, next, error)) != TIDE_OK)
 		return rc;
 	pthread_mutex_lock(&shard->checkpoint_lock);

@@ -1,5 +1,5 @@
 /*
- * Two simulated regions over a network that loses nothing: what a world can rely on. The world of this file is a queue of messages in
+ * Two or three simulated regions over a network that loses nothing: what a world can rely on. The world of this file is a queue of messages in
  * the order of their time, a clock, and one line of trace per step.
  */
 #include <setjmp.h>
@@ -18,8 +18,9 @@
 #include "base/log.h"
 #include "chaos/sim/sim_region.h"
 #include "store/item/key.h"
+#include "store/journal/journal_memory.h"
 
-#define N 2
+#define N_MAX 3
 #define TABLE 4242
 #define LOCAL_MS 1
 #define FAR_MS 10
@@ -36,10 +37,13 @@ struct post {
 
 static struct {
 	char dir[64];
-	struct sim_region *region[N + 1];
-	bool connected[N + 1][N + 1];
+	uint8_t n;
+	struct sim_region *region[N_MAX + 1];
+	bool connected[N_MAX + 1][N_MAX + 1];
 	struct post *posts; /* by time, then in order */
 	uint64_t now, order, random, steps;
+	uint64_t slow_ms; /* what messages from r1 to r3 take more */
+	bool disk_fails; /* r3's, now and then */
 	struct buf trace;
 	/* What dies when so many steps are done; 0: nothing. */
 	uint64_t api_dies, replicator_dies;
@@ -78,7 +82,8 @@ send(void *arg, struct sim_node from, struct sim_node to, uint64_t call, bool an
 
 	(void)arg;
 	assert_non_null(post);
-	*post = (struct post){.at = w.now + (from.region == to.region ? LOCAL_MS : FAR_MS),
+	*post = (struct post){.at = w.now + (from.region == to.region ? LOCAL_MS : FAR_MS) +
+				    (from.region == 1 && to.region == 3 ? w.slow_ms : 0),
 	    .order = ++w.order,
 	    .from = from,
 	    .to = to,
@@ -104,8 +109,8 @@ say(void *arg, uint8_t region, const char *text)
 static void
 refresh(void)
 {
-	for (uint8_t a = 1; a <= N; a++)
-		for (uint8_t b = 1; b <= N; b++) {
+	for (uint8_t a = 1; a <= w.n; a++)
+		for (uint8_t b = 1; b <= w.n; b++) {
 			bool up = a == b ? sim_region_api_runs(w.region[b])
 					 : sim_region_replicator_runs(w.region[b]);
 
@@ -146,7 +151,7 @@ restart_replicator(uint8_t region)
 }
 
 static void
-world_open(uint64_t seed)
+world_open_of(uint8_t n, uint64_t seed)
 {
 	struct sim_env env = {.now_ms = now_ms, .wall_ms = wall_ms, .send = send, .say = say};
 
@@ -154,12 +159,13 @@ world_open(uint64_t seed)
 	log_set_level(LOG_INFO);
 	strcpy(w.dir, "/dev/shm/tidemark-sim-XXXXXX");
 	assert_non_null(mkdtemp(w.dir));
+	w.n = n;
 	w.random = seed * 2 + 1;
 	w.now = 1000;
-	for (uint8_t r = 1; r <= N; r++) {
+	for (uint8_t r = 1; r <= w.n; r++) {
 		char dir[80];
 		struct sim_region_options options = {.region = r,
-		    .n_regions = N,
+		    .n_regions = w.n,
 		    .dir = dir,
 		    .seed = seed + r,
 		    .skew_ms_max = 500,
@@ -172,11 +178,17 @@ world_open(uint64_t seed)
 		w.region[r] = sim_region_new(&env, &options);
 		assert_non_null(w.region[r]);
 	}
-	for (uint8_t r = 1; r <= N; r++) {
+	for (uint8_t r = 1; r <= w.n; r++) {
 		start_api(r);
 		sim_region_start_replicator(w.region[r]);
 	}
 	refresh();
+}
+
+static void
+world_open(uint64_t seed)
+{
+	world_open_of(2, seed);
 }
 
 static void
@@ -185,7 +197,7 @@ world_close(void)
 	char command[128];
 	struct post *post;
 
-	for (uint8_t r = 1; r <= N; r++)
+	for (uint8_t r = 1; r <= w.n; r++)
 		sim_region_free(w.region[r]);
 	while ((post = w.posts) != NULL) {
 		w.posts = post->next;
@@ -212,7 +224,7 @@ deliver(void)
 static void
 step(void)
 {
-	uint8_t first = (uint8_t)(next_random() % N);
+	uint8_t first = (uint8_t)(next_random() % w.n);
 	uint64_t wake = UINT64_MAX;
 
 	w.steps++;
@@ -225,8 +237,10 @@ step(void)
 		restart_replicator(2);
 		w.died = true;
 	}
-	for (uint8_t i = 0; i < N; i++) {
-		uint8_t r = (uint8_t)((first + i) % N + 1);
+	if (w.disk_fails && next_random() % 4 == 0)
+		journal_memory_disk_fail_next(sim_region_journal_disk(w.region[3]), TIDE_FULL, 0);
+	for (uint8_t i = 0; i < w.n; i++) {
+		uint8_t r = (uint8_t)((first + i) % w.n + 1);
 
 		if (sim_region_step(w.region[r], next_random())) {
 			buf_append_format(&w.trace, "%llu r%u steps\n", (unsigned long long)w.now, r);
@@ -237,7 +251,7 @@ step(void)
 		deliver();
 		return;
 	}
-	for (uint8_t r = 1; r <= N; r++)
+	for (uint8_t r = 1; r <= w.n; r++)
 		if (sim_region_wake(w.region[r]) < wake)
 			wake = sim_region_wake(w.region[r]);
 	if (w.posts != NULL && w.posts->at < wake)
@@ -246,12 +260,21 @@ step(void)
 	w.now = wake;
 }
 
+static void
+never_came(const char *condition)
+{
+	size_t n = w.trace.n < 4000 ? w.trace.n : 4000;
+
+	print_error("%.*s", (int)n, (const char *)w.trace.at + w.trace.n - n);
+	fail_msg("%s never came", condition);
+}
+
 #define UNTIL(condition)                                                                                     \
 	do {                                                                                                 \
 		uint64_t deadline = w.now + 60000;                                                           \
 		while (!(condition)) {                                                                       \
 			if (w.now > deadline)                                                                \
-				fail_msg("%s never came", #condition);                                       \
+				never_came(#condition);                                                      \
 			step();                                                                              \
 		}                                                                                            \
 	} while (0)
@@ -314,6 +337,8 @@ make_table(struct commit_op *op, struct group *group, struct tide_error *error)
 	    (rc = group_table_shared(group, TABLE, true)) == TIDE_OK &&
 	    (rc = catalog_write_global(region->catalog, group, table)) == TIDE_OK)
 		rc = catalog_write_wanted(group, table, "r2", true);
+	if (rc == TIDE_OK && w.n > 2)
+		rc = catalog_write_wanted(group, table, "r3", true);
 	table_release(table);
 	return rc;
 }
@@ -472,40 +497,25 @@ queued_operations_die_with_the_process(void **context)
 	world_close();
 }
 
-/* Put that in place of the region's identity. */
-static void
-write_identity(uint8_t region, const uint8_t *at, size_t n)
-{
-	char path[96];
-	FILE *f;
-
-	snprintf(path, sizeof path, "%s/%u/identity", w.dir, region);
-	assert_non_null(f = fopen(path, "w"));
-	assert_int_equal(fwrite(at, 1, n, f), n);
-	assert_int_equal(fclose(f), 0);
-}
-
 static void
 a_start_that_fails_may_be_tried_again(void **context)
 {
-	uint8_t identity[64];
+	struct journal_options options = {0};
+	struct journal *journal;
 	struct tide_error error;
-	char path[96];
-	size_t n;
-	FILE *f;
 
 	(void)context;
 	world_open(11);
 	both_have_the_table();
+	options.id = shard_id(sim_region_api(w.region[1])->shard);
 	kill_api(1);
-	snprintf(path, sizeof path, "%s/1/identity", w.dir);
-	assert_non_null(f = fopen(path, "r"));
-	n = fread(identity, 1, sizeof identity, f);
-	fclose(f);
-	write_identity(1, (const uint8_t *)"garbage", 7);
-	assert_int_equal(sim_region_start_api(w.region[1], &error), TIDE_CORRUPT);
+	/* Somebody else has the journal. */
+	assert_int_equal(
+	    journal_open("memory", sim_region_journal_disk(w.region[1]), &options, &journal, &error),
+	    TIDE_OK);
+	assert_int_equal(sim_region_start_api(w.region[1], &error), TIDE_FENCED);
 	assert_false(sim_region_api_runs(w.region[1]));
-	write_identity(1, identity, n);
+	journal_close(journal);
 	start_api(1);
 	UNTIL(may_write(1) && state(1) == REPLICA_ACTIVE);
 	world_close();
@@ -591,6 +601,32 @@ the_same_seed_gives_the_same_trace(void **context)
 	buf_fini(&first);
 }
 
+/* r3 hears of r2's writes before those of r1 that they saw: they wait there, and groups fail around them. */
+static void
+what_waits_outlives_groups_that_fail(void **context)
+{
+	char text[16];
+
+	(void)context;
+	for (uint64_t seed = 20; seed < 30; seed++) {
+		world_open_of(3, seed);
+		UNTIL(may_write(1) && may_write(2) && may_write(3));
+		assert_int_equal(call(1, make_table, NULL, NULL), TIDE_OK);
+		UNTIL(state(1) == REPLICA_ACTIVE && state(2) == REPLICA_ACTIVE && state(3) == REPLICA_ACTIVE);
+		w.slow_ms = 60;
+		w.disk_fails = true;
+		for (int i = 0; i < 20; i++) {
+			snprintf(text, sizeof text, "one-%d", i);
+			assert_int_equal(call(1, put, "a", text), TIDE_OK);
+			UNTIL(holds(2, "a", text));
+			assert_int_equal(call(2, put, "b", text), TIDE_OK);
+		}
+		w.disk_fails = false;
+		UNTIL(holds(3, "a", text) && holds(3, "b", text));
+		world_close();
+	}
+}
+
 static void
 nothing_stays_behind_in_a_quiet_world(void **context)
 {
@@ -604,7 +640,7 @@ nothing_stays_behind_in_a_quiet_world(void **context)
 	until = w.now + 120000;
 	while (w.now < until)
 		step();
-	for (uint8_t r = 1; r <= N; r++) {
+	for (uint8_t r = 1; r <= w.n; r++) {
 		assert_true(sim_region_load(w.region[r]).requests < 40);
 		assert_true(sim_region_load(w.region[r]).bytes_held < 20000);
 	}
@@ -625,6 +661,7 @@ main(void)
 	    cmocka_unit_test(a_lost_disk_is_born_again),
 	    cmocka_unit_test(a_process_may_die_between_any_two_steps),
 	    cmocka_unit_test(the_same_seed_gives_the_same_trace),
+	    cmocka_unit_test(what_waits_outlives_groups_that_fail),
 	    cmocka_unit_test(nothing_stays_behind_in_a_quiet_world),
 	};
 
