@@ -20,6 +20,8 @@
 #define RECONNECT_MS_MAX 1000
 #define CONNECT_MS 10000 /* until the greeting is heard */
 #define STUCK_MS 60000 /* nothing can be sent for so long: the other end is gone */
+#define UNHEARD_MS                                                                                           \
+	15000 /* sent, and not acknowledged for so long: half-open; the kernel alone would wait 15 minutes */
 #define TICK_MS 100
 #define STEPS_PER_TURN 256
 
@@ -231,6 +233,7 @@ static void
 tune(int fd)
 {
 	int on = 1, idle = 30, interval = 10, count = 3;
+	unsigned unheard_ms = UNHEARD_MS;
 
 	/* What cannot be set only makes it slower to send, or to notice that the other end is gone. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -238,6 +241,7 @@ tune(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unheard_ms, sizeof unheard_ms);
 }
 
 /* A socket that is connected, or is connecting. -1: errno. */

@@ -25,6 +25,8 @@
 #define KEEP_IDLE_S 30
 #define KEEP_INTERVAL_S 10
 #define KEEP_COUNT 3
+#define UNHEARD_MS                                                                                           \
+	15000 /* sent, and not acknowledged for so long: half-open; the kernel alone would wait 15 minutes */
 
 uint64_t
 server__now(void)
@@ -211,6 +213,7 @@ static void
 tune(const struct wire_server *server, int fd)
 {
 	int on = 1, idle = KEEP_IDLE_S, interval = KEEP_INTERVAL_S, count = KEEP_COUNT;
+	unsigned unheard_ms = UNHEARD_MS;
 
 	if (server->ipc)
 		return;
@@ -220,6 +223,7 @@ tune(const struct wire_server *server, int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unheard_ms, sizeof unheard_ms);
 }
 
 static void
