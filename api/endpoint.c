@@ -169,6 +169,7 @@ dispatch(struct answer *answer)
 	case WIRE_STATE_ASK:
 	case WIRE_MEMBER:
 	case WIRE_MEMBER_LOST:
+	case WIRE_REINCARNATE:
 	case WIRE_STATUS_ASK:
 		to_workers(answer);
 		break;
@@ -201,6 +202,9 @@ do_job(struct answer *answer)
 		break;
 	case WIRE_MEMBER_LOST:
 		hello__lost(answer);
+		break;
+	case WIRE_REINCARNATE:
+		hello__reincarnate(answer);
 		break;
 	default:
 		assert(answer->message.type == WIRE_STATUS_ASK);

@@ -136,29 +136,37 @@ reborn_run(struct commit_op *op, struct group *group, struct tide_error *error)
 	return shard_take_incarnation(shard, (uint16_t)(heard->hello->known_incarnation + 1), error);
 }
 
+/* Under another incarnation: the facts of the catalog have to be read again. */
+static tide_err
+begin_anew(struct endpoint *endpoint, commit_run_fn run, void *arg, struct tide_error *error)
+{
+	tide_err rc = TIDE_USAGE;
+
+	/* The group may have to be empty: the next one may be. */
+	for (int i = 0; i < 20 && rc == TIDE_USAGE; i++)
+		rc = committer_call(endpoint->region->committer, run, arg, error);
+	if (rc == TIDE_OK) {
+		struct tide_error why;
+
+		if (catalog_reload(endpoint->region->catalog, &why) != TIDE_OK)
+			log_err("CATALOG-RELOAD", "why=\"%s\"", why.message);
+		pthread_mutex_lock(&endpoint->lock);
+		endpoint->state_dirty = true;
+		pthread_mutex_unlock(&endpoint->lock);
+		membership_poke(endpoint->region);
+	}
+	return rc;
+}
+
 static tide_err
 be_reborn(struct endpoint *endpoint, struct heard *heard)
 {
 	struct tide_error error;
-	tide_err rc;
+	tide_err rc = begin_anew(endpoint, reborn_run, heard, &error);
 
-	/* The group may have to be empty: the next one may be. */
-	for (int i = 0; i < 20; i++) {
-		rc = committer_call(endpoint->region->committer, reborn_run, heard, &error);
-		if (rc == TIDE_OK) {
-			struct tide_error why;
-
-			if (catalog_reload(endpoint->region->catalog, &why) != TIDE_OK)
-				log_err("CATALOG-RELOAD", "why=\"%s\"", why.message);
-			membership_poke(endpoint->region);
-			return TIDE_OK;
-		}
-		if (rc != TIDE_USAGE)
-			break;
-	}
 	if (rc == TIDE_USAGE)
 		hello__forked(endpoint, heard->fork, heard->hello->from, 0);
-	else
+	else if (rc != TIDE_OK)
 		log_err("REBORN-FAILED", "peer=%u known_incarnation=%u why=\"%s\"", heard->hello->from,
 		    heard->hello->known_incarnation, error.message);
 	return rc;
@@ -276,6 +284,37 @@ hello__lost(struct answer *answer)
 
 	if (declare_lost(answer->endpoint, &answer->arena, answer->message.member_lost.name, &error) !=
 	    TIDE_OK)
+		answer_error(answer, error.code, 0, error.message);
+	else
+		answer_done(answer);
+}
+
+/* --- this region's journal is over, and the operator has it begin another --- */
+
+static tide_err
+reincarnate_run(struct commit_op *op, struct group *group, struct tide_error *error)
+{
+	(void)op;
+	return shard_reincarnate(group_shard(group), error);
+}
+
+static tide_err
+reincarnate(struct endpoint *endpoint, struct bytes name, struct tide_error *error)
+{
+	const struct config *config = &endpoint->region->config;
+
+	if (!bytes_is(name, config->region))
+		return tide_fail(error, TIDE_USAGE, "this is %s, not %.*s", config->region,
+		    (int)(name.n > 255 ? 255 : name.n), (const char *)name.at);
+	return begin_anew(endpoint, reincarnate_run, NULL, error);
+}
+
+void
+hello__reincarnate(struct answer *answer)
+{
+	struct tide_error error;
+
+	if (reincarnate(answer->endpoint, answer->message.reincarnate.name, &error) != TIDE_OK)
 		answer_error(answer, error.code, 0, error.message);
 	else
 		answer_done(answer);

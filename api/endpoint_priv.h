@@ -152,6 +152,7 @@ tide_err state__make(struct endpoint *endpoint, struct arena *arena, bool for_pe
 void hello__came(struct answer *answer); /* worker */
 void hello__member(struct answer *answer); /* worker */
 void hello__lost(struct answer *answer); /* worker */
+void hello__reincarnate(struct answer *answer); /* worker */
 /** This region's journal is over: see group_fork. Not the committer's thread. */
 void hello__forked(struct endpoint *endpoint, enum fork_reason reason, uint8_t peer, uint64_t seq);
 
@@ -160,6 +161,7 @@ void status__links(struct answer *answer); /* any */
 void status__ask(struct answer *answer); /* worker */
 
 /** Append `,"disk":{...}`. Any thread. In endpoint_disk.c. */
+void status__trouble(struct buf *out, struct region *region, const struct shard_view *view); /* endpoint_trouble.c */
 void status__disk(struct buf *out, struct region *region);
 
 #endif

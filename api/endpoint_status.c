@@ -98,9 +98,9 @@ put_member(struct buf *out, struct region *region, const struct member_view *mem
 {
 	buf_append_byte(out, '{');
 	put_text(out, "region", bytes_of_string(endpoint_region_name(region, member->region)));
-	buf_append_format(out, ",\"number\":%u,\"incarnation\":%u,\"counted\":%s,\"lost\":%s}",
+	buf_append_format(out, ",\"number\":%u,\"incarnation\":%u,\"counted\":%s,\"lost\":%s,\"closed\":%u}",
 	    member->region, member->incarnation, member->counted ? "true" : "false",
-	    member->lost ? "true" : "false");
+	    member->lost ? "true" : "false", member->closed);
 }
 
 static void
@@ -115,9 +115,10 @@ put_link(struct buf *out, struct region *region, const struct wire_link *link)
 	put_text(out, "reason", link->reason);
 	buf_append_format(out,
 	    ",\"round_trip_us\":%" PRIu64 ",\"bytes_per_second\":%" PRIu64 ",\"records_per_second\":%" PRIu64
-	    ",\"retries\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"records\":%" PRIu64,
+	    ",\"retries\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"records\":%" PRIu64
+	    ",\"limit_bytes_per_second\":%" PRIu64 ",\"postponed\":%" PRIu64,
 	    link->round_trip_us, link->bytes_per_second, link->records_per_second, link->retries, link->bytes,
-	    link->records);
+	    link->records, link->limit_bytes_per_second, link->postponed);
 }
 
 /* A link's lag is that of the journal that its region writes now. */
@@ -224,6 +225,7 @@ put_document(struct buf *out, struct region *region, const struct endpoint_view 
 	buf_append_string(out, "],");
 	put_vector(out, "position", &view->position);
 	status__disk(out, region);
+	status__trouble(out, region, view);
 	buf_append_string(out, ",\"members\":[");
 	for (size_t i = 0; i < view->n_members; i++) {
 		buf_append_string(out, i > 0 ? "," : "");

@@ -10,10 +10,12 @@
 #include "api/membership.h"
 #include "base/log.h"
 #include "store/shard/collect.h"
+#include "store/shard/salvage.h"
 
 #define TURN_MS_MIN 10 /* between two turns, however often it is poked */
 #define COLLECT_EVERY_MS 10000
 #define COLLECT_LOOKS_MAX 20 /* per turn */
+#define SALVAGE_LOOKS_MAX 20
 #define CHECKPOINT_RETRY_MS 30000
 #define TRIM_EVERY_MS 60000 /* at least */
 #define COMPLAIN_EVERY_MS 60000
@@ -30,8 +32,9 @@ struct maintenance {
 	pthread_t thread;
 	atomic_bool stopping;
 	uint64_t collect_ms, trim_ms, checkpoint_ms; /* not before */
-	struct complaint membership, rejoin, align, collect, trim, checkpoint;
+	struct complaint membership, rejoin, align, collect, trim, checkpoint, salvaging;
 	struct collect collect_walk;
+	struct salvage *salvage; /* NULL: nothing to be read */
 	uint32_t collected;
 	struct heal heal;
 };
@@ -179,6 +182,38 @@ rejoin(struct maintenance *m)
 		membership_poke(m->region);
 }
 
+static tide_err
+salvage_run(struct commit_op *op, struct group *group, struct tide_error *error)
+{
+	struct maintenance *m = ((struct commit_call *)op)->arg;
+	uint32_t logged;
+
+	return group_salvage_found(group, m->salvage, &logged, error);
+}
+
+/* A journal that was given up: what only it had goes to the conflict log. */
+static void
+salvage(struct maintenance *m)
+{
+	struct tide_error error = {.code = TIDE_OK};
+	bool found = true;
+	tide_err rc = TIDE_OK;
+
+	if (!region_may_write(m->region))
+		return;
+	if (m->salvage == NULL && (m->salvage = salvage_new()) == NULL)
+		return;
+	for (int i = 0; i < SALVAGE_LOOKS_MAX && found && rc == TIDE_OK; i++)
+		if ((rc = shard_salvage_look(m->region->shard, m->salvage, &found, &error)) == TIDE_OK && found)
+			rc = committer_call(m->region->committer, salvage_run, m, &error);
+	if (rc == TIDE_OK || rc == TIDE_HELD)
+		return;
+	complain(m, &m->salvaging, &error);
+	/* A group that failed took with it what it was given: from the journal's beginning. */
+	salvage_free(m->salvage);
+	m->salvage = NULL;
+}
+
 static void
 checkpoint(struct maintenance *m)
 {
@@ -215,6 +250,7 @@ maintenance_turn(struct maintenance *m)
 	rejoin(m);
 	if (committer_call(m->region->committer, align_run, NULL, &error) != TIDE_OK)
 		complain(m, &m->align, &error);
+	salvage(m);
 	checkpoint(m);
 	if (now_ms(m) >= m->collect_ms) {
 		collect(m);
@@ -277,6 +313,7 @@ maintenance_new(struct region *region, const struct maintenance_options *options
 	m->rejoin.what = "rejoin";
 	m->align.what = "align";
 	m->collect.what = "collect";
+	m->salvaging.what = "salvage";
 	m->checkpoint.what = "checkpoint";
 	m->trim.what = "trim";
 	m->collect_ms = now_ms(m) + COLLECT_EVERY_MS;
@@ -291,6 +328,7 @@ maintenance_free(struct maintenance *m)
 	if (m == NULL)
 		return;
 	collect_fini(&m->collect_walk);
+	salvage_free(m->salvage);
 	free(m);
 }
 

@@ -1,6 +1,7 @@
 /*
  * `tidemark region PLACES lost NAME`: tell the regions that remain that one will not come back, so that nobody waits for it:
  * not a new incarnation that wants to be counted, not a tombstone that wants to be forgotten. And `rejoin NAME`: rejoin.c.
+ * `reincarnate NAME`: a region whose journal is over, as it was restored from an old copy or declared lost, begins the next one.
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "replicator/ask.h"
 
 #define TELL_MS 5000
+#define REINCARNATE_MS 600000 /* its regional tables are written anew */
 
 /* Every region that is named is told, but the lost one itself; one that cannot be told does not keep the rest from it. */
 static int
@@ -50,6 +52,31 @@ bring_back(const struct places *places, const char *name, const char *table, boo
 	return command_usage("region: %s is not among the regions named", name);
 }
 
+static int
+begin_anew(const struct places *places, const char *name)
+{
+	struct tide_error error = {0};
+
+	for (size_t i = 0; i < places->n; i++) {
+		const struct place *place = &places->at[i];
+
+		if (strcmp(place->region, name) != 0)
+			continue;
+		if (place->endpoint[0] == '\0')
+			return command_usage("region: %s has no local endpoint", name);
+		if (reincarnate_tell(place->endpoint, REINCARNATE_MS, name, &error) != TIDE_OK) {
+			fprintf(stderr, "tidemark: %s: %s\n", name, error.message);
+			return COMMAND_FAILED;
+		}
+		printf("%s has begun a new journal and loads its tables from its peers; what only the former "
+		       "one "
+		       "had will be in the conflict log\n",
+		    name);
+		return COMMAND_OK;
+	}
+	return command_usage("region: %s is not among the regions named", name);
+}
+
 int
 command_region(int argc, char **argv)
 {
@@ -77,10 +104,12 @@ command_region(int argc, char **argv)
 		status = tell(&places, name);
 	else if (status == COMMAND_OK && places.n > 0 && strcmp(verb, "rejoin") == 0)
 		status = bring_back(&places, name, table, wait);
+	else if (status == COMMAND_OK && places.n > 0 && strcmp(verb, "reincarnate") == 0)
+		status = begin_anew(&places, name);
 	else if (status == COMMAND_OK)
 		status =
-		    command_usage("region: needs regions (--data, --config or --endpoint) and 'lost NAME' "
-				  "or 'rejoin NAME'");
+		    command_usage("region: needs regions (--data, --config or --endpoint) and 'lost NAME', "
+				  "'rejoin NAME' or 'reincarnate NAME'");
 	places_fini(&places);
 	return status;
 }

@@ -138,6 +138,31 @@ print_links(const struct report *report)
 }
 
 static void
+print_fork(const struct report *report)
+{
+	struct bytes peer = tree_text(&report->status, "forked.peer");
+
+	if (bytes_is(tree_text(&report->status, "forked.reason"), "declared-lost"))
+		printf(", DECLARED LOST, REFUSES WRITES");
+	else
+		printf(
+		    ", FORKED, REFUSES WRITES (restored from an old copy: %.*s knows another history of it)",
+		    (int)peer.n, (const char *)peer.at);
+	printf(": run tidemark region reincarnate %s", report->name);
+}
+
+static void
+print_clock(const struct report *report)
+{
+	struct bytes clock = tree_text(&report->status, "own_clock");
+
+	if (clock.n == 0 || bytes_is(clock, "CLOCK-RIGHT"))
+		return;
+	printf(", %.*s, REFUSES WRITES until its clock is right", (int)clock.n, (const char *)clock.at);
+	print_number(" (off by %s ms)", tree_number(&report->status, "own_clock_off_ms"));
+}
+
+static void
 print_region(const struct report *report)
 {
 	struct bytes journal;
@@ -151,8 +176,11 @@ print_region(const struct report *report)
 	printf("%s: journal %.*s", report->name, (int)journal.n, (const char *)journal.at);
 	print_number(", sequence %s", tree_number(&report->status, "last_seq"));
 	print_number(", conflicts logged %s", tree_number(&report->status, "conflicts"));
-	if (!tree_true(&report->status, "may_write"))
+	if (tree_text(&report->status, "forked.reason").n > 0)
+		print_fork(report);
+	else if (!tree_true(&report->status, "may_write"))
 		printf(", REFUSES WRITES (a member has not counted it yet)");
+	print_clock(report);
 	if (tree_true(&report->status, "needs_bootstrap"))
 		printf(", NEEDS BOOTSTRAP (tidemark region rejoin %s)", report->name);
 	if (tree_true(&report->status, "rejoining"))

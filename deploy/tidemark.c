@@ -20,8 +20,10 @@ static const struct command commands[] = {
 	"measure replication lag per link, by writing and reading", command_lag},
     {"check", "DIR...", "verify folders of stopped regions: journal, store, totals", command_check},
     {"call", "PLACE OPERATION [JSON] [--get PATH]", "one DynamoDB request, signed", command_call},
-    {"region", "PLACES lost NAME | PLACES rejoin NAME [--table T] [--no-wait]",
-	"declare a region lost; bring one back that was away for longer than journals are kept",
+    {"region", "PLACES lost NAME | PLACES rejoin NAME [--table T] [--no-wait] | PLACES reincarnate NAME",
+	"declare a region lost; bring one back that was away for longer than journals are kept, or whose "
+	"folder was "
+	"an old copy",
 	command_region},
 };
 #define N_COMMANDS (sizeof commands / sizeof *commands)

@@ -172,3 +172,12 @@ rejoin_tell(const char *address, uint32_t ms_max, uint64_t table, struct tide_er
 
 	return ask(address, ms_max, &question, WIRE_DONE, NULL, error);
 }
+
+tide_err
+reincarnate_tell(const char *address, uint32_t ms_max, const char *region, struct tide_error *error)
+{
+	const struct wire_message question = {
+	    .type = WIRE_REINCARNATE, .reincarnate = {.name = bytes_of_string(region)}};
+
+	return ask(address, ms_max, &question, WIRE_DONE, NULL, error);
+}

@@ -90,9 +90,14 @@ daemon__push_links(struct daemon *daemon, uint64_t now)
 
 	arena_init(&arena, 0);
 	if (daemon->local.told_up && link_view(daemon->link, now, &arena, &message.links) == TIDE_OK) {
-		for (uint32_t i = 0; i < message.links.n_links; i++)
-			message.links.links[i].round_trip_us =
-			    daemon__peer(daemon, message.links.links[i].region)->round_trip_us;
+		for (uint32_t i = 0; i < message.links.n_links; i++) {
+			struct wire_link *link = &message.links.links[i];
+			const struct daemon_peer *peer = daemon__peer(daemon, link->region);
+
+			link->round_trip_us = peer->round_trip_us;
+			link->limit_bytes_per_second = peer->bucket.rate;
+			link->postponed = peer->n_postponed;
+		}
 		ask(daemon, &daemon->local, &message, LINKS_ANSWER_MS, 0, now);
 	}
 	arena_fini(&arena);

@@ -47,6 +47,12 @@ void link_state_release(struct link_state *state);
 /** Tables of a state that follow `origin`, in the caller's array of state->n_following; the least position among them. */
 uint64_t link_state_wanted(const struct link_state *state, struct jid origin, struct wire_wanted *out);
 
+/**
+ * Of a dead journal: has no region more of this table than we, now or ever? Every member has to be there and to know all deaths that we
+ * know (store/shard/close.c says why that is enough). Then nobody needs to be asked for it.
+ */
+bool link_level(const struct link *link, struct jid origin, uint64_t table);
+
 struct link_options {
 	uint8_t region;
 	uint8_t peers[LINK_PEERS_MAX]; /* region numbers */
@@ -159,6 +165,7 @@ struct link_action {
 	struct jid origin, held_for;
 	uint64_t session, stream, index, table, snapshot, number, signature, got;
 	bool urgent, restart;
+	bool later; /* APPLY: the source is a later incarnation of the origin */
 	bool whole; /* LINK_MEMBER: its state, too */
 	struct bytes cursor; /* borrowed until the next call */
 	void *payload; /* stays the machine's, except in LINK_DROP */

@@ -93,6 +93,9 @@ ask_open(struct link_asker *asker, const struct link_action *action, struct wire
 	    .position = link_state_wanted(action->state, action->origin, asker->wanted),
 	    .tables = asker->wanted,
 	    .n_tables = n};
+	for (uint32_t i = 0; i < n; i++)
+		if (asker->link != NULL && link_level(asker->link, action->origin, asker->wanted[i].table))
+			asker->wanted[i].after = WIRE_WANTED_ALL;
 	return TIDE_OK;
 }
 
@@ -144,7 +147,8 @@ ask_apply(struct link_asker *asker, const struct link_action *action, struct lin
 	    .via = action->source,
 	    .tables = asker->tables,
 	    .n_tables = n,
-	    .records = payload->message.records};
+	    .records = payload->message.records,
+	    .later = action->later};
 	return unpack(&apply->records.units, &apply->records.plain_bytes, &out->plain);
 }
 

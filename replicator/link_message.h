@@ -10,8 +10,9 @@
 #include "base/log.h"
 #include "replicator/link.h"
 
-/* Who asks. Zeroed but for the first five; release with link_asker_fini. */
+/* Who asks. Zeroed but for the first six; release with link_asker_fini. */
 struct link_asker {
+	const struct link *link; /* the machine that the actions come from */
 	uint8_t region;
 	const char *name; /* the region's; borrowed */
 	const char *cluster; /* borrowed; NULL: not said, as nobody would refuse us for it */

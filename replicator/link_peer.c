@@ -228,7 +228,7 @@ link_hello_came(struct link *link, uint64_t now, uint64_t ticket, struct link_st
 	peer->reason[0] = 0;
 	link_state_release(peer->hello);
 	peer->hello = hello;
-	peer->states = link->state != NULL && link__unclosed(link);
+	peer->states = link__wants_states(link, hello->state);
 	link__peer_judge(link, now, peer);
 	/* It did not know us yet when it answered: by now it does. */
 	if (link->state != NULL && (said->known_incarnation != jid_incarnation(link->state->state->id) ||

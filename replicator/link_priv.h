@@ -55,6 +55,7 @@ struct pull {
 	struct jid origin;
 	enum pull_state state;
 	struct peer *source;
+	bool later; /* the source is a later incarnation of the origin: it has the records from others, as any relay */
 	uint64_t generation; /* of the session; in its tickets */
 	uint64_t session;
 	struct link_state *opened; /* our state when the session was opened */
@@ -195,6 +196,14 @@ ticket_generation(uint64_t ticket)
 	return ticket & ((1ULL << TICKET_GENERATION_BITS) - 1);
 }
 
+/* Is this peer a later incarnation of the origin's region? It began with nothing. */
+static inline bool
+link__is_later(const struct peer *peer, struct jid origin)
+{
+	return peer->region == jid_region(origin) && peer->hello != NULL &&
+	       jid_incarnation(peer->hello->message.hello.id) > jid_incarnation(origin);
+}
+
 /* link.c */
 uint64_t link__backoff(
     struct link *link, uint64_t now, uint32_t *backoff_ms); /* when to try again; doubles */
@@ -220,7 +229,8 @@ void link__pull_failed(
     struct link *link, uint64_t now, struct pull *pull, uint64_t ticket, const struct wire_error *error);
 bool link__pull_next(struct link *link, uint64_t now, struct pull *pull, struct link_action *out);
 bool link__dead(const struct link *link, struct jid origin);
-bool link__unclosed(const struct link *link); /* is any journal that we know to be dead not closed? Our state is known */
+/* Is any journal that we know to be dead not closed, or has the peer heard of a death that we have not? */
+bool link__wants_states(const struct link *link, const struct wire_state *theirs);
 bool link__closed(const struct link *link, struct jid origin); /* dead, and nobody has more of it than we */
 struct pull *link__pull_find(const struct link *link, struct jid origin);
 

@@ -183,7 +183,8 @@ link__pulls_scan(struct link *link, uint64_t now)
 
 		if (pull->used && pull->state == PULL_STOPPED && !pull->stopped_dead &&
 		    link__dead(link, pull->origin))
-			link__pull_close(link, pull, PULL_IDLE); /* what others hold of it is its history now */
+			link__pull_close(
+			    link, pull, PULL_IDLE); /* what others hold of it is its history now */
 		if (pull->used && forgettable(link, now, pull))
 			pull->used = false;
 	}
@@ -399,7 +400,10 @@ static void
 below_floor(struct link *link, uint64_t now, struct pull *pull, uint64_t table)
 {
 	static const char why[] = "the records that we need are not kept there any more";
-	bool last_word = jid_region(pull->origin) == pull->source->region || link__dead(link, pull->origin);
+	const struct link_state *hello = pull->source->hello;
+	const struct wire_table *there = hello == NULL ? NULL : link__table(hello->state, table);
+	bool last_word = jid_region(pull->origin) == pull->source->region ||
+			 (link__dead(link, pull->origin) && there != NULL && there->state != REPLICA_ABSENT);
 
 	if (strcmp(pull->reason, why) != 0) {
 		struct note_line *line = link__note(link, NOTE_BELOW_FLOOR);
@@ -457,6 +461,7 @@ next_open(struct link *link, uint64_t now, struct pull *pull, struct link_action
 		return false;
 	}
 	pull->source = source;
+	pull->later = link__is_later(source, pull->origin);
 	pull->opened = link->state;
 	link->state->references++;
 	pull->heard_at = now;
@@ -542,6 +547,7 @@ next_apply(struct link *link, struct pull *pull, struct link_action *out)
 	    .stream = pull->stream,
 	    .index = pull->sent - pull->stream_at,
 	    .payload = slot->batch.payload,
+	    .later = pull->later,
 	    .state = pull->opened,
 	    .ticket = ticket_make(TICKET_APPLY, (uint32_t)(pull - link->pulls), pull->generation)};
 	pull->sent++;

@@ -43,17 +43,90 @@ link__closed(const struct link *link, struct jid origin)
 }
 
 bool
-link__unclosed(const struct link *link)
+link__wants_states(const struct link *link, const struct wire_state *theirs)
 {
-	const struct wire_state *ours = link->state->state;
+	const struct wire_state *ours = link->state != NULL ? link->state->state : NULL;
 
-	for (uint32_t i = 0; i < ours->n_dead; i++) {
-		struct jid journal = jid_make(ours->dead[i].region, ours->dead[i].incarnation, 0);
-
-		if (!link__closed(link, journal))
+	if (ours == NULL)
+		return false;
+	for (uint32_t i = 0; i < ours->n_dead; i++)
+		if (!link__closed(link, jid_make(ours->dead[i].region, ours->dead[i].incarnation, 0)))
 			return true;
-	}
+	for (uint32_t i = 0; i < theirs->n_dead; i++)
+		if (!link__dead(link, jid_make(theirs->dead[i].region, theirs->dead[i].incarnation, 0)))
+			return true;
 	return false;
+}
+
+static bool
+follows(const struct wire_table *table)
+{
+	return table->shared && (table->state == REPLICA_CATCHUP || table->state == REPLICA_ACTIVE ||
+				    table->state == REPLICA_LEAVING);
+}
+
+/* Does this peer know all deaths that we know? */
+static bool
+knows_deaths(const struct wire_state *ours, const struct wire_state *theirs)
+{
+	for (uint32_t i = 0; i < ours->n_dead; i++) {
+		bool known = false;
+
+		for (uint32_t k = 0; k < theirs->n_dead; k++)
+			known |= theirs->dead[k].region == ours->dead[i].region &&
+				 theirs->dead[k].incarnation >= ours->dead[i].incarnation;
+		if (!known)
+			return false;
+	}
+	return true;
+}
+
+bool
+link_level(const struct link *link, struct jid origin, uint64_t id)
+{
+	const struct wire_table *table = link->state == NULL ? NULL : link__table(link->state->state, id);
+
+	if (table == NULL || !link__dead(link, origin))
+		return false;
+	for (uint32_t i = 0; i < link->options.n_peers; i++) {
+		const struct peer *peer = &link->peers[i];
+		const struct wire_member *member = link__member(link, peer->region);
+		const struct wire_table *there;
+
+		if (member != NULL && member->lost)
+			continue;
+		if (peer->state != PEER_UP || !knows_deaths(link->state->state, peer->hello->state))
+			return false;
+		there = link__table(peer->hello->state, id);
+		if (there != NULL && there->state != REPLICA_ABSENT &&
+		    vector_get(&there->vector, origin).seq > vector_get(&table->vector, origin).seq)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * A relay must hold every table that it is asked for: it would pass over the records of one that it lacks. Except where there are
+ * none: what is left of a dead journal may be with a region that does not hold all that we hold.
+ */
+static bool
+can_relay(const struct link *link, const struct peer *peer, struct jid origin)
+{
+	const struct wire_state *ours = link->state->state, *theirs = peer->hello->state;
+
+	if (jid_same(peer->hello->message.hello.id, origin))
+		return true;
+	for (uint32_t i = 0; i < ours->n_tables; i++) {
+		const struct wire_table *other;
+
+		if (!follows(&ours->tables[i]))
+			continue;
+		other = link__table(theirs, ours->tables[i].id);
+		if ((other == NULL || (other->state != REPLICA_ACTIVE && other->state != REPLICA_LEAVING)) &&
+		    !link_level(link, origin, ours->tables[i].id))
+			return false;
+	}
+	return true;
 }
 
 /* By how many tables, and how far at most, this peer has more of the origin than we. */
@@ -67,8 +140,7 @@ more_than_we(const struct link *link, const struct peer *peer, struct jid origin
 		const struct wire_table *table = &ours->tables[i], *other;
 		uint64_t seq;
 
-		if (!table->shared || (table->state != REPLICA_CATCHUP && table->state != REPLICA_ACTIVE &&
-					  table->state != REPLICA_LEAVING))
+		if (!follows(table))
 			continue;
 		other = link__table(theirs, table->id);
 		if (other == NULL || (other->state != REPLICA_ACTIVE && other->state != REPLICA_LEAVING))
@@ -91,8 +163,7 @@ stand_apart(const struct link *link, struct jid origin)
 		const struct wire_table *table = &ours->tables[i];
 		uint64_t at;
 
-		if (!table->shared || (table->state != REPLICA_CATCHUP && table->state != REPLICA_ACTIVE &&
-					  table->state != REPLICA_LEAVING))
+		if (!follows(table))
 			continue;
 		at = vector_get(&table->position, origin).seq;
 		least = at < least ? at : least;
@@ -118,10 +189,12 @@ link__source(struct link *link, uint64_t now, const struct pull *pull)
 		struct peer *peer = &link->peers[i];
 		uint64_t seq;
 
-		if (peer->state != PEER_UP || peer->region == jid_region(pull->origin) ||
+		if (peer->state != PEER_UP ||
+		    (peer->region == jid_region(pull->origin) && !link__is_later(peer, pull->origin)) ||
 		    (pull->avoid == peer->region && now < pull->avoid_until))
 			continue;
-		if ((seq = more_than_we(link, peer, pull->origin)) > most) {
+		if ((seq = more_than_we(link, peer, pull->origin)) > most &&
+		    can_relay(link, peer, pull->origin)) {
 			most = seq;
 			best = peer;
 		}
@@ -131,8 +204,10 @@ link__source(struct link *link, uint64_t now, const struct pull *pull)
 	     i++) {
 		struct peer *peer = &link->peers[(i + pull->generation) % link->options.n_peers];
 
-		if (peer->state == PEER_UP && peer->region != jid_region(pull->origin) &&
-		    (pull->avoid != peer->region || now >= pull->avoid_until))
+		if (peer->state == PEER_UP &&
+		    (peer->region != jid_region(pull->origin) || link__is_later(peer, pull->origin)) &&
+		    (pull->avoid != peer->region || now >= pull->avoid_until) &&
+		    can_relay(link, peer, pull->origin))
 			best = peer;
 	}
 	return best;

@@ -281,6 +281,7 @@ message_apply(struct io *io, struct wire_apply *m)
 	around = io_open(io);
 	message_records(io, &m->records);
 	io_close(io, around);
+	io_bool(io, &m->later);
 }
 
 static void
@@ -336,6 +337,8 @@ fields_link(struct io *io, struct wire_link *l)
 	io_u64(io, &l->retries);
 	io_u64(io, &l->bytes);
 	io_u64(io, &l->records);
+	io_u64(io, &l->limit_bytes_per_second);
+	io_u64(io, &l->postponed);
 	io_close(io, around);
 }
 

@@ -163,6 +163,8 @@ struct wire_hello {
 
 /* --- records of one origin --- */
 
+#define WIRE_WANTED_ALL UINT64_MAX /* `after`: whoever is asked need not hold the table, nobody has more of it */
+
 struct wire_wanted {
 	uint64_t table, after;
 };
@@ -263,6 +265,7 @@ struct wire_apply {
 	uint64_t *tables; /* that the session was opened with */
 	uint32_t n_tables;
 	struct wire_records records; /* uncompressed */
+	bool later; /* the one that sent it is a later incarnation of the origin: it has it from others */
 };
 
 struct wire_applied {
@@ -295,6 +298,7 @@ struct wire_link {
 	struct bytes state; /* "down", "greeting", "up", "refused" */
 	struct bytes reason; /* why it is refused or failed last */
 	uint64_t round_trip_us, bytes_per_second, records_per_second, retries, bytes, records;
+	uint64_t limit_bytes_per_second, postponed; /* 0: no limit; requests that wait for their time */
 };
 
 struct wire_origin {

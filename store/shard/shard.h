@@ -269,6 +269,7 @@ struct shard_view {
 	struct told_dead *dead; /* all deaths that are known */
 	uint32_t n_dead;
 	uint16_t own_closed; /* of our own former journals */
+	unsigned n_kept; /* former journals whose writes have not been looked through yet: salvage.h */
 	struct fork fork; /* reason FORK_NONE: all is well */
 	uint64_t conflicts; /* logged by this journal since its start */
 	uint64_t applied; /* remote records applied since open */

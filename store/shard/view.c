@@ -108,6 +108,7 @@ copy_fold(struct shard *shard, struct arena *arena, struct shard_view *out)
 	    .own_clock = live->own_clock,
 	    .own_closed = live->closed[jid_region(live->id)],
 	    .fork = live->fork,
+	    .n_kept = shard->n_kept,
 	    .conflicts = live->conflicts,
 	    .applied = shard->applied};
 	out->tables = arena_alloc(arena, (live->n_tables + 1) * sizeof *out->tables);
