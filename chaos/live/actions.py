@@ -336,7 +336,7 @@ class Actions:
             elif what == "writable":
                 wait_for(f"{region.name} may write", lambda: (region.status() or {}).get("may_write"), seconds, self.watch)
             elif what == "drained":
-                wait_for(f"all others have all of {region.name}", lambda: self.is_drained(region), seconds, self.watch)
+                self.await_drained(region, seconds)
                 self.drained.add(region)
             elif what == "active":
                 self.wait_table(table, region, seconds)
@@ -348,19 +348,24 @@ class Actions:
                 since = self.since.get(region, {}).get(kind, 0)
                 wait_for(f"{region.name}: {kind} logs {id}", lambda: region.logged(kind, id, since), seconds, self.watch)
 
-    def is_drained(self, region):
-        """Is all that this region wrote in every other region that has the table?"""
-        own = region.status()
-        others = [other.status() for other in self.regions if other is not region]
-        if own is None or None in others:
-            return False
-        for table in own["tables"]:
-            mine = _written(table, own["journal"])
-            for other in others:
-                for theirs in other["tables"]:
-                    if theirs["id"] == table["id"] and _written(theirs, own["journal"]) < mine:
+    def await_drained(self, region, seconds):
+        """Until what this region has written up to now is in every other region that has the table."""
+        own = wait_for(f"{region.name} answers", region.status, seconds, self.watch)
+        wanted = {table["id"]: _written(table, own["journal"]) for table in own["tables"] if table.get("shared")}
+
+        def arrived():
+            for other in self.regions:
+                if other is region:
+                    continue
+                status = other.status()
+                if status is None:
+                    return False
+                for table in status["tables"]:
+                    if _written(table, own["journal"]) < wanted.get(table["id"], 0):
                         return False
-        return True
+            return True
+
+        wait_for(f"all others have all of {region.name}", arrived, seconds, self.watch)
 
     def is_loading(self, table, region):
         for one in (region.status() or {}).get("tables", []):

@@ -37,7 +37,10 @@ DEFAULTS = {
 
 
 def filler(token, size):
-    """A value that names its writer and shows when it is not whole."""
+    """A value that names its writer and shows when it is not whole; a large one cannot be compressed."""
+    if size > LARGE // 4:
+        head = token + "|"
+        return head + random.Random(token).randbytes((size - len(head) + 1) // 2).hex()[: size - len(head)]
     text = (token + "|") * (size // (len(token) + 1) + 1)
     return text[: max(size, len(token) + 1)]
 
