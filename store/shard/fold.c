@@ -225,7 +225,14 @@ join(struct fold *fold, struct table_fold *table)
 		mark.seq = entry->mark.seq;
 		rc = vector_set(&fold->position, entry->origin, mark);
 	}
-	/* Records below were loaded, or came in after later ones of other tables: not in origin order here. */
+	/*
+	 * Records below were loaded, or came in after later ones of other tables: not in origin order here. The merge of one that rejoined has
+	 * said so already, of those journals of which it is true.
+	 */
+	if (rc == TIDE_OK && table->rejoin == REJOIN_FOLLOWING) {
+		vector_fini(&table->position);
+		return TIDE_OK;
+	}
 	if (rc == TIDE_OK)
 		rc = vector_copy(&table->floor, &fold->position);
 	if (rc == TIDE_OK)

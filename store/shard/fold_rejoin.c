@@ -16,6 +16,32 @@ begin_load(struct fold *fold, struct table_fold *table)
 }
 
 /*
+ * Below this mark the journal here does not have all of an origin's records of the table, or not in their order: what came by the merge
+ * is in none, and where table and region stood apart the records of the one come after later ones of the other. Where neither is so, nothing
+ * has changed: a relay may be the only one that still has a dead journal's records.
+ */
+static tide_err
+raise_floor(const struct fold *fold, struct table_fold *table, const struct vector *merged)
+{
+	const struct vector *both[] = {&table->position, &fold->position};
+	tide_err rc = TIDE_OK;
+
+	for (int side = 0; side < 2; side++)
+		for (size_t i = 0; i < both[side]->n && rc == TIDE_OK; i++) {
+			struct jid origin = both[side]->entries[i].origin;
+			struct mark ours = vector_get(&table->position, origin);
+			struct mark regions = vector_get(&fold->position, origin);
+
+			if (jid_same(origin, fold->id) ||
+			    (merged != NULL && ours.seq == regions.seq &&
+				vector_get(merged, origin).seq <= vector_get(&table->vector, origin).seq))
+				continue;
+			rc = vector_raise(&table->floor, origin, ours.seq > regions.seq ? ours : regions);
+		}
+	return rc;
+}
+
+/*
  * All of the snapshot is here. A replica that can be read stands at the region's cut; from here on it has a place of its own. The
  * conflict log goes on taking entries: what the merging of other tables finds must be logged, and it has no cut to keep.
  */
@@ -32,7 +58,9 @@ begin_merge(struct fold *fold, struct table_fold *table, const struct note *note
 	table->rejoin = REJOIN_MERGING;
 	if (table->id == TABLE_CONFLICTS)
 		return TIDE_OK;
-	if (table->state != REPLICA_CATCHUP)
+	if (table->state == REPLICA_CATCHUP)
+		rc = raise_floor(fold, table, NULL); /* it was never level: all before is out of order */
+	else
 		rc = vector_copy(&table->position, &fold->position);
 	table->state = REPLICA_MERGING;
 	return rc;
@@ -59,7 +87,7 @@ end_merge(struct fold *fold, struct table_fold *table)
 
 	if (staged == NULL)
 		return TIDE_CORRUPT;
-	/* What came in no record is not in the journal: below that no relay. Another table's floor is made when it joins. */
+	/* What came in no record is not in the journal: below that no relay. */
 	for (size_t i = 0; i < staged->vector.n && built_in && rc == TIDE_OK; i++) {
 		const struct vector_entry *entry = &staged->vector.entries[i];
 
@@ -67,10 +95,12 @@ end_merge(struct fold *fold, struct table_fold *table)
 		    entry->mark.seq > vector_get(&table->vector, entry->origin).seq)
 			rc = vector_raise(&table->floor, entry->origin, entry->mark);
 	}
-	if (rc == TIDE_OK)
-		rc = raise_all(fold, &table->vector, &staged->vector);
 	if (rc == TIDE_OK && !built_in)
 		rc = raise_all(fold, &table->position, &staged->position);
+	if (rc == TIDE_OK && !built_in)
+		rc = raise_floor(fold, table, &staged->vector);
+	if (rc == TIDE_OK)
+		rc = raise_all(fold, &table->vector, &staged->vector);
 	if (rc == TIDE_OK)
 		rc = fold__forget(fold, staged);
 	if (rc != TIDE_OK)

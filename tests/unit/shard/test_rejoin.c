@@ -454,6 +454,24 @@ a_relay_under_way_breaks_off_when_its_replica_is_merged(void **state)
 	}
 }
 
+static void
+what_a_relay_had_before_it_still_relays(void **state)
+{
+	struct world world;
+	struct jid dead;
+
+	(void)state;
+	apart(&world, 3);
+	pull(&world, 1, 2, 2); /* only region 1 gets region 2's last records */
+	dead = shard_id(world.shard[2]);
+	rejoin(&world, 1, 3, USER_TABLE);
+	pull(&world, 1, 3, 3);
+	assert_int_equal(shard_table_state(world.shard[1], USER_TABLE), REPLICA_ACTIVE);
+	assert_int_equal(pull_journal(&world, 3, 1, dead), TIDE_OK);
+	assert_string_equal(get(&world, 3, "two7"), "2");
+	finish(&world, 6);
+}
+
 /* Write so much in region 1 that old segments may go, and try to let them. */
 static uint64_t
 trim(struct world *world, uint64_t max_ms)
@@ -517,6 +535,7 @@ main(void)
 	    cmocka_unit_test(a_table_that_goes_takes_its_snapshot_along),
 	    cmocka_unit_test(built_in_tables_are_merged_and_go_on),
 	    cmocka_unit_test(a_relay_that_merged_does_not_skip_what_it_has_no_records_of),
+	    cmocka_unit_test(what_a_relay_had_before_it_still_relays),
 	    cmocka_unit_test(a_relay_under_way_breaks_off_when_its_replica_is_merged),
 	    cmocka_unit_test(the_journal_lets_an_absent_region_go_and_it_comes_back),
 	};
