@@ -1,7 +1,5 @@
 #include "replicator/bucket.h"
 
-#define BURST_MS 250 /* a whole window's answers, at the rate */
-
 /* Time pays the debt; it saves nothing up. */
 static void
 pay(struct bucket *bucket, uint64_t now)
@@ -46,14 +44,19 @@ bucket_ready_at(struct bucket *bucket, uint64_t now)
 }
 
 uint64_t
-bucket_share(const struct bucket *bucket, uint32_t window, uint64_t least, uint64_t most)
+bucket_share(const struct bucket *bucket, uint64_t least, uint64_t most)
 {
-	uint64_t share;
+	uint64_t share = bucket->rate / BUCKET_TOGETHER;
 
-	if (bucket->rate == 0)
-		return most;
-	share = bucket->rate * BURST_MS / 1000 / (window > 0 ? window : 1);
-	if (share > most)
+	if (bucket->rate == 0 || share > most)
 		return most;
 	return share < least ? least : share;
+}
+
+uint64_t
+bucket_together(const struct bucket *bucket, uint64_t share)
+{
+	uint64_t together = bucket->rate / (share > 0 ? share : 1);
+
+	return together < BUCKET_TOGETHER ? BUCKET_TOGETHER : together;
 }

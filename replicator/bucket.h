@@ -23,7 +23,12 @@ void bucket_take(struct bucket *bucket, uint64_t now, uint64_t bytes);
 /** When more may be asked for: `now` or earlier means at once. */
 uint64_t bucket_ready_at(struct bucket *bucket, uint64_t now);
 
-/** How much to ask for at a time, so that `window` answers together are no long burst: between `least` and `most`. */
-uint64_t bucket_share(const struct bucket *bucket, uint32_t window, uint64_t least, uint64_t most);
+#define BUCKET_TOGETHER 8 /* answers to be under way at least: what comes late delays only its part */
+
+/** How much to ask for at a time, so that BUCKET_TOGETHER answers are a second's worth: between `least` and `most`. */
+uint64_t bucket_share(const struct bucket *bucket, uint64_t least, uint64_t most);
+
+/** How many answers of that share may be under way: a second's worth, and BUCKET_TOGETHER at least. */
+uint64_t bucket_together(const struct bucket *bucket, uint64_t share);
 
 #endif

@@ -9,7 +9,7 @@
 #define REQUESTS_TOGETHER 384 /* for batches, over all peers */
 #define LINKS_MS 500
 #define WAITING_LOG_MS 10000
-#define CERTIFICATE_MS 3600000
+#define CERTIFICATE_S 3600
 #define CERTIFICATE_WARN_S (14 * 86400)
 
 uint64_t
@@ -132,9 +132,10 @@ watch_certificate(struct daemon *daemon, uint64_t now)
 
 	if (daemon->tls == NULL || now < daemon->certificate_at)
 		return;
-	daemon->certificate_at = now + CERTIFICATE_MS;
 	left = tls_seconds_left(daemon->tls);
-	if (left < 0)
+	daemon->certificate_at =
+	    now + (left > 0 && left < CERTIFICATE_S ? (uint64_t)left * 1000 : CERTIFICATE_S * 1000);
+	if (left <= 0)
 		log_err("REPL-CERTIFICATE", "file=%s why=\"it has expired: peers refuse it\"",
 		    daemon->config.replication.tls.certificate);
 	else if (left < CERTIFICATE_WARN_S)
@@ -215,6 +216,7 @@ make_link(struct daemon *daemon, struct tide_error *error)
 		options.peers[i] = daemon->config.replication.peers[i].number;
 	if ((daemon->link = link_new(&options)) == NULL)
 		return tide_fail(error, TIDE_NOMEM, NULL);
+	daemon->asker.link = daemon->link;
 	return TIDE_OK;
 }
 

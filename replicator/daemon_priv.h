@@ -6,14 +6,20 @@
 #include <stdatomic.h>
 
 #include "replicator/bucket.h"
-#include "replicator/wire_client.h"
 #include "replicator/daemon.h"
 #include "replicator/front.h"
-#include "replicator/wire_tls.h"
 #include "replicator/link_message.h"
+#include "replicator/wire_client.h"
+#include "replicator/wire_tls.h"
 
 /* A connection to somebody, and whether it stands, as its client says and as the machine was told. */
 struct postponed;
+
+/* Requests for batches under way, of one session. */
+struct paced_session {
+	uint64_t ticket; /* 0: unused */
+	uint32_t under_way;
+};
 
 struct daemon_peer {
 	struct daemon *daemon;
@@ -27,7 +33,7 @@ struct daemon_peer {
 	/* The bandwidth limit (daemon_pace.c). */
 	struct bucket bucket;
 	uint64_t bytes_counted; /* of the client's bytes */
-	atomic_uint paced; /* batches and pieces asked for, with a limit */
+	struct paced_session paced[LINK_PULLS_MAX];
 	struct postponed *postponed, **postponed_last; /* requests that wait for their time */
 	uint32_t n_postponed;
 	uint64_t hello_us, round_trip_us; /* when the last hello went out; how long the last answer took */
@@ -68,6 +74,8 @@ void daemon__pace_shrink(const struct daemon_peer *peer, struct wire_message *me
 /** wire_client_ask, or later. */
 tide_err daemon__pace_ask(struct daemon_peer *peer, enum wire_type type, struct wire_frame *frame,
     uint32_t ms_max, uint64_t ticket, uint64_t now);
+/** One is over. Once per call that came back. */
+void daemon__pace_heard(struct daemon_peer *peer, uint64_t ticket);
 /** Ask what may be asked now. */
 void daemon__pace_turn(struct daemon_peer *peer, uint64_t now);
 /** When there may be something to ask; UINT64_MAX: nothing waits. */

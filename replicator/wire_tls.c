@@ -109,6 +109,6 @@ tls_seconds_left(const struct tls *tls)
 
 	if (certificate == NULL ||
 	    ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(certificate)) != 1)
-		return -1;
+		return 0;
 	return (int64_t)days * 86400 + seconds;
 }

@@ -28,7 +28,7 @@ void tls_close(struct tls *tls);
 /** For either end: the other one must show a certificate of the CA. */
 struct ssl_ctx_st *tls_context(struct tls *tls);
 
-/** Seconds until our certificate ends; negative: it has ended. */
+/** Seconds until our certificate ends; 0 and less: it has ended. */
 int64_t tls_seconds_left(const struct tls *tls);
 
 #endif

@@ -126,7 +126,8 @@ class Region:
 class Cluster:
     """`n` regions, each linked to each through links of their own. Use as a context manager."""
 
-    def __init__(self, folder, n=3, extra=""):
+    def __init__(self, folder, n=3, extra="", tls=None, peer_extra=""):
+        """`tls`: a folder of deploy/test-ca. `extra` goes into every region's file, `peer_extra` to every peer in it."""
         self.folder = pathlib.Path(folder)
         self.regions = [Region(self, NAMES[i], i + 1) for i in range(n)]
         self.links = {}
@@ -136,21 +137,28 @@ class Cluster:
                     self.links[near.name, far.name] = Link(("127.0.0.1", far.replication_port))
         for region in self.regions:
             region.folder.mkdir(parents=True)
-            self._configure(region, extra)
+            self.configure(region, extra, tls, peer_extra)
 
-    def _configure(self, region, extra):
+    def configure(self, region, extra="", tls=None, peer_extra=""):
+        scheme = "tls+tcp" if tls else "tcp"
         peers = ",\n".join(
             f'    {{ region = "{far.name}"; number = {far.number};'
-            f' address = "tcp://127.0.0.1:{self.links[region.name, far.name].port}"; }}'
+            f' address = "{scheme}://127.0.0.1:{self.links[region.name, far.name].port}"; {peer_extra} }}'
             for far in self.regions
             if far is not region
         )
         # A socket's path is short; a test's folder may not be.
         endpoint = f"ipc:///tmp/tidemark-test-{os.getpid()}-{region.port}.sock"
+        files = ""
+        if tls:
+            files = (
+                f'  tls = {{ ca = "{tls}/ca.pem"; certificate = "{tls}/{region.name}.pem";'
+                f' key = "{tls}/{region.name}.key"; }};\n'
+            )
         region.config.write_text(
             f'region = "{region.name}";\nnumber = {region.number};\ndata = "{region.data}";\n'
             f'http = {{ listen = "127.0.0.1:{region.port}"; }};\n'
-            f'replication = {{\n  listen = "tcp://127.0.0.1:{region.replication_port}";\n'
+            f'replication = {{\n  listen = "{scheme}://127.0.0.1:{region.replication_port}";\n{files}'
             f'  endpoint = "{endpoint}";\n  peers = (\n{peers}\n  );\n}};\n{extra}'
         )
 

@@ -86,6 +86,8 @@ a_short_file_gets_the_documented_defaults(void **state)
 	assert_int_equal(c.replication.batch_kb, 256);
 	assert_int_equal(c.replication.max_clock_skew_ms, 500);
 	assert_int_equal(c.replication.n_peers, 0);
+	assert_string_equal(c.replication.tls.ca, "");
+	assert_string_equal(c.cluster, "tidemark");
 }
 
 static void
@@ -102,7 +104,9 @@ a_full_file_is_read_whole(void **state)
 	    "batch_kb = 10;\n"
 	    "  max_clock_skew_ms = 11;\n"
 	    "  peers = ( { region = \"eu-west-1\"; number = 2; address = \"tcp://10.0.0.2:7001\"; },\n"
-	    "            { region = \"ap-1\"; number = 255; address = \"tls+tcp://x:1\"; } ); };\n";
+	    "            { region = \"ap-1\"; number = 255; address = \"tcp://x:1\";\n"
+	    "              bandwidth_kb_per_second = 500; } ); };\n"
+	    "cluster = \"test.1\";\n";
 	static struct config c;
 	struct tide_error error;
 
@@ -120,7 +124,27 @@ a_full_file_is_read_whole(void **state)
 	assert_int_equal(c.replication.n_peers, 2);
 	assert_string_equal(c.replication.peers[0].region, "eu-west-1");
 	assert_int_equal(c.replication.peers[1].number, 255);
-	assert_string_equal(c.replication.peers[1].replication, "tls+tcp://x:1");
+	assert_string_equal(c.replication.peers[1].replication, "tcp://x:1");
+	assert_int_equal(c.replication.peers[0].bandwidth_kb_per_second, 0);
+	assert_int_equal(c.replication.peers[1].bandwidth_kb_per_second, 500);
+	assert_string_equal(c.cluster, "test.1");
+}
+
+static void
+certificates_are_read_with_addresses_that_use_them(void **state)
+{
+	static const char text[] =
+	    HEAD "replication = { listen = \"tls+tcp://127.0.0.1:7\";\n"
+		 "  tls = { ca = \"a.pem\"; certificate = \"b.pem\"; key = \"b.key\"; };\n"
+		 "  peers = ( { region = \"b\"; number = 2; address = \"tls+tcp://x:1\"; } ); };\n";
+	static struct config c;
+	struct tide_error error;
+
+	assert_int_equal(load(*state, text, &c, &error), TIDE_OK);
+	assert_string_equal(c.replication.tls.ca, "a.pem");
+	assert_string_equal(c.replication.tls.certificate, "b.pem");
+	assert_string_equal(c.replication.tls.key, "b.key");
+	assert_string_equal(c.replication.peers[0].replication, "tls+tcp://x:1");
 }
 
 #define PEER(region, number) "{ region = \"" region "\"; number = " number "; address = \"tcp://x:1\"; }"
@@ -173,6 +197,27 @@ static const struct refused {
 	"of another peer"},
     {"socket path", "region = \"a\"; number = 1; data = \"/" LONG_60 "/" LONG_60 "\";",
 	"too long for a socket"},
+    {"cluster", HEAD "cluster = \"a b\";\n", ":4: cluster must be a name"},
+    {"no cluster", HEAD "cluster = \"\";\n", ":4: cluster must be a name"},
+    {"certificate without key", HEAD "replication = { tls = { ca = \"a\"; certificate = \"b\"; }; };\n",
+	"replication.tls needs ca, certificate and key"},
+    {"unknown key of tls", HEAD "replication = { tls = { cert = \"a\"; }; };\n",
+	":4: replication.tls.cert is not a known key"},
+    {"tls as a value", HEAD "replication = { tls = 3; };\n", ":4: replication.tls must be a group"},
+    {"tls without certificates", HEAD "replication = { listen = \"tls+tcp://x:1\"; };\n",
+	"tls+tcp://x:1 needs certificates"},
+    {"certificates without tls",
+	HEAD "replication = { tls = { ca = \"a\"; certificate = \"b\"; key = \"c\"; }; };\n",
+	"every address must begin with tls+tcp://"},
+    {"a peer without tls",
+	HEAD "replication = { listen = \"tls+tcp://x:1\"; tls = { ca = \"a\"; certificate = \"b\"; key = "
+	     "\"c\"; };\n"
+	     "  peers = ( " PEER("b", "2") " ); };\n",
+	"not tcp://x:1"},
+    {"bandwidth",
+	HEAD "replication = { peers = ( { region = \"b\"; number = 2; address = \"tcp://x:1\";\n"
+	     "  bandwidth_kb_per_second = -1; } ); };\n",
+	"bandwidth_kb_per_second must be between"},
     {"endpoint's path", HEAD "replication = { endpoint = \"ipc:///" LONG_60 "/" LONG_60 "\"; };",
 	"longer than 107"},
 };
@@ -230,6 +275,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(a_short_file_gets_the_documented_defaults, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_full_file_is_read_whole, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		certificates_are_read_with_addresses_that_use_them, setup, teardown),
 	    cmocka_unit_test_setup_teardown(bad_files_are_refused_with_their_place, setup, teardown),
 	    cmocka_unit_test_setup_teardown(more_than_31_peers_are_refused, setup, teardown),
 	    cmocka_unit_test(a_missing_file_and_a_folder_are_named),
