@@ -130,7 +130,9 @@ apply_units(
 		if (up->left.n < 4 || n > up->left.n - 4)
 			return tide_fail(error, TIDE_CORRUPT, "a batch that ends within a unit");
 		unit = bytes_of(up->left.at + 4, n);
-		if ((rc = group_apply(group, unit, apply->via, &stop, error)) != TIDE_OK) {
+		if ((rc = group_apply(group, unit,
+			 (uint16_t)(apply->via | (apply->later ? APPLY_VIA_LATER : 0)), &stop, error)) !=
+		    TIDE_OK) {
 			up->outcome.table = stop.table;
 			up->outcome.held_for = stop.origin;
 			if (rc == TIDE_HELD &&

@@ -402,7 +402,7 @@ below_floor(struct link *link, uint64_t now, struct pull *pull, uint64_t table)
 	static const char why[] = "the records that we need are not kept there any more";
 	const struct link_state *hello = pull->source->hello;
 	const struct wire_table *there = hello == NULL ? NULL : link__table(hello->state, table);
-	bool last_word = jid_region(pull->origin) == pull->source->region ||
+	bool last_word = (jid_region(pull->origin) == pull->source->region && !pull->later) ||
 			 (link__dead(link, pull->origin) && there != NULL && there->state != REPLICA_ABSENT);
 
 	if (strcmp(pull->reason, why) != 0) {
@@ -493,13 +493,14 @@ outdated(struct link *link, uint64_t now, struct pull *pull)
 
 	if (pull->opened->tables_hash != link->state->tables_hash)
 		return true;
-	if (pull->source->region == jid_region(pull->origin))
+	if (pull->source->region == jid_region(pull->origin) && !pull->later)
 		return link__dead(link, pull->origin);
 	/* Via a relay: back to the region itself as soon as it can be reached. */
 	if (!worth_a_look(link, now, pull))
 		return false;
 	better = link__source(link, now, pull);
-	return better != NULL && better->region == jid_region(pull->origin);
+	return better != NULL && better->region == jid_region(pull->origin) &&
+	       !link__is_later(better, pull->origin);
 }
 
 /* Nothing more comes of a relay for a journal that is dead, and no session is worth keeping for it. */

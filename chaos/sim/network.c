@@ -2,7 +2,10 @@
  * The network between replicators: it delays, loses, repeats and reorders what each step's generator says, and may be deaf in one
  * direction between any two regions. Within a region messages come a moment later, and none is lost unless a process dies.
  */
+#include <stdio.h>
+
 #include "chaos/sim/world.h"
+#include "replicator/wire.h"
 
 static void
 tell_checks(struct world *world, struct sim_node from, struct sim_node to, bool answer, struct bytes message)
@@ -10,6 +13,47 @@ tell_checks(struct world *world, struct sim_node from, struct sim_node to, bool 
 	for (uint32_t i = 0; sim_checks[i] != NULL; i++)
 		if (sim_checks[i]->sent != NULL)
 			sim_checks[i]->sent(world, from, to, answer, message);
+}
+
+/* With --trace: what goes where. */
+static void
+print(struct world *world, struct sim_node from, struct sim_node to, bool answer, struct bytes bytes)
+{
+	static const char *const names[] = {
+#define X(type, member) #type,
+	    WIRE_TYPES(X)
+#undef X
+	};
+	struct wire_message message;
+	struct tide_error error;
+
+	arena_reset(&world->scratch);
+	if (wire_decode(&world->scratch, bytes, &message, &error) != TIDE_OK)
+		return;
+	if (message.type == WIRE_STATE_ASK || message.type == WIRE_STATE || message.type == WIRE_LINKS ||
+	    message.type == WIRE_DONE)
+		return;
+	printf("%4u %7llu      r%u%s %s r%u%s %s", world->step, (unsigned long long)world->now_ms,
+	    from.region, from.part == SIM_API ? "a" : "", answer ? "=>" : "->", to.region,
+	    to.part == SIM_API ? "a" : "", names[message.type]);
+	if (message.type == WIRE_ERROR)
+		printf(" %s %.*s", tide_err_name(message.error.code), (int)message.error.message.n,
+		    (const char *)message.error.message.at);
+	else if (message.type == WIRE_APPLIED)
+		printf(" %s for %08x %.*s", tide_err_name(message.applied.result), message.applied.held_for.v,
+		    (int)message.applied.message.n, (const char *)message.applied.message.at);
+	else if (message.type == WIRE_RECORDS)
+		printf(" %u: base %llu, upto %llu", message.records.n_records,
+		    (unsigned long long)message.records.base.seq,
+		    (unsigned long long)message.records.upto.seq);
+	else if (message.type == WIRE_APPLY)
+		printf(" %08x: %u: base %llu, upto %llu", message.apply.origin.v,
+		    message.apply.records.n_records, (unsigned long long)message.apply.records.base.seq,
+		    (unsigned long long)message.apply.records.upto.seq);
+	else if (message.type == WIRE_SHIP_OPEN)
+		printf(" %08x from %llu", message.ship_open.origin.v,
+		    (unsigned long long)message.ship_open.position);
+	printf("\n");
 }
 
 static uint64_t
@@ -33,6 +77,8 @@ network_send(
 
 	world->counters.messages++;
 	tell_checks(world, from, to, answer, message);
+	if (world->options.trace)
+		print(world, from, to, answer, message);
 	if (from.region == to.region) {
 		events_message(world, at + rng_below(&world->rng, 2), from, to, call, answer, message);
 		return;

@@ -69,6 +69,15 @@ replicas_pending(struct world *world, uint8_t r, char *why, size_t room)
 	return pending;
 }
 
+static void
+say_marks(const struct vector *vector, const char *whose, char *why, size_t room)
+{
+	snprintf(why + strlen(why), room - strlen(why), "; %s", whose);
+	for (size_t k = 0; k < vector->n; k++)
+		snprintf(why + strlen(why), room - strlen(why), " %08x:%llu", vector->entries[k].origin.v,
+		    (unsigned long long)vector->entries[k].mark.seq);
+}
+
 static bool
 same_vectors(struct world *world, uint8_t a, uint8_t b, char *why, size_t room)
 {
@@ -83,15 +92,8 @@ same_vectors(struct world *world, uint8_t a, uint8_t b, char *why, size_t room)
 			continue;
 		snprintf(why, room, "r%u and r%u have not the same of table %llx", a, b,
 		    (unsigned long long)table->id);
-		for (size_t k = 0; k < table->vector.n; k++) {
-			const struct vector_entry *entry = &table->vector.entries[k];
-			uint64_t seq = vector_get(&there->vector, entry->origin).seq;
-
-			if (seq != entry->mark.seq)
-				snprintf(why + strlen(why), room - strlen(why), ", of %08x %llu and %llu",
-				    entry->origin.v, (unsigned long long)entry->mark.seq,
-				    (unsigned long long)seq);
-		}
+		say_marks(&table->vector, "the first", why, room);
+		say_marks(&there->vector, "the second", why, room);
 		return false;
 	}
 	return true;

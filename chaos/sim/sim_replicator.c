@@ -62,6 +62,7 @@ sim_replicator_new(struct sim_region *region)
 		sim_replicator_free(replicator);
 		return NULL;
 	}
+	replicator->asker.link = replicator->link;
 	return replicator;
 }
 

@@ -222,7 +222,7 @@ apply_unit(struct group *group, const struct unit *in, const struct record *cons
 }
 
 tide_err
-group_apply(struct group *group, struct bytes wire_unit, uint8_t via, struct apply_stop *stop,
+group_apply(struct group *group, struct bytes wire_unit, uint16_t via, struct apply_stop *stop,
     struct tide_error *error)
 {
 	struct shard *shard = group->shard;
@@ -242,7 +242,7 @@ group_apply(struct group *group, struct bytes wire_unit, uint8_t via, struct app
 	if (via == jid_region(unit.origin) && fold_dead(&shard->work, unit.origin))
 		return hold(stop, unit.origin, (struct hlc){0});
 	/* Nor anything from a region that was declared lost: others count on that when they close dead journals. */
-	if (is_lost(&shard->work, via))
+	if (is_lost(&shard->work, (uint8_t)via))
 		return hold(stop, unit.origin, (struct hlc){0});
 	if ((todo = arena_alloc(&group->arena, (unit.n_records + 1) * sizeof *todo)) == NULL)
 		return tide_fail(error, TIDE_NOMEM, NULL);
@@ -258,7 +258,7 @@ group_apply(struct group *group, struct bytes wire_unit, uint8_t via, struct app
 	if ((rc = check_clocks(group, todo, n, stop)) != TIDE_OK)
 		return rc;
 	if ((rc = check_causes(&shard->work, &unit, stop, error)) == TIDE_FORKED)
-		(void)group_fork(group, FORK_COPY, via, vector_get(&unit.seen, shard->work.id).seq);
+		(void)group_fork(group, FORK_COPY, (uint8_t)via, vector_get(&unit.seen, shard->work.id).seq);
 	if (rc != TIDE_OK)
 		return rc;
 	if ((rc = read_items(group, todo, n)) != TIDE_OK)

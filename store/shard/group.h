@@ -92,8 +92,11 @@ struct apply_stop {
  */
 tide_err group_tables_current(struct group *group, const uint64_t *tables, uint32_t n);
 
+#define APPLY_VIA_LATER 0x100
+
 /**
- * Apply one unit of another journal, as it came from the wire; `via` is the region number of the peer that sent it.
+ * Apply one unit of another journal, as it came from the wire; `via` is the region number of the peer that sent it,
+ * with APPLY_VIA_LATER where that is a later incarnation of the unit's origin.
  * Records already applied, and records of tables that this region does not hold (or is still loading), are left out.
  *
  * Errors     TIDE_GAP     a record before it is missing here: nothing applied; ask again from the vectors.
@@ -101,7 +104,7 @@ tide_err group_tables_current(struct group *group, const uint64_t *tables, uint3
  *            TIDE_FORKED  the origin's history contradicts what we hold: that origin is stopped.
  *            TIDE_CORRUPT, TIDE_NOMEM, TIDE_IO: nothing applied.
  */
-tide_err group_apply(struct group *group, struct bytes wire_unit, uint8_t via, struct apply_stop *stop,
+tide_err group_apply(struct group *group, struct bytes wire_unit, uint16_t via, struct apply_stop *stop,
     struct tide_error *error);
 
 /**

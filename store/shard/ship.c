@@ -58,6 +58,8 @@ check_table(const struct shard *shard, struct jid origin, const struct ship_tabl
 	const struct table_fold *table = fold_table(&shard->live, wanted->table);
 	uint64_t floor = table != NULL ? vector_get(&table->floor, origin).seq : 0;
 
+	if (wanted->after == SHIP_NOTHING)
+		return TIDE_OK;
 	/*
 	 * A relay without the table would pass over its records, and the receiver's history would have holes. Our own are in our
 	 * journal, whatever became of our replica, down to what was trimmed.
@@ -179,7 +181,7 @@ check_notes(struct ship *ship, const struct unit *unit)
 		return TIDE_OK;
 	while ((rc = note_next(&walk, &ship->arena, &note)) == TIDE_OK)
 		for (uint32_t i = 0; breaks_off(&note) && i < ship->n; i++)
-			if (ship->ids[i] == note.table)
+			if (ship->ids[i] == note.table && ship->tables[i].after != SHIP_NOTHING)
 				return TIDE_GAP;
 	return rc == TIDE_NOTFOUND ? TIDE_OK : rc;
 }

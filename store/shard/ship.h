@@ -9,6 +9,8 @@
 
 struct ship;
 
+#define SHIP_NOTHING UINT64_MAX /* `after`: of a dead journal nobody has more of the table than the receiver */
+
 struct ship_table {
 	uint64_t table;
 	uint64_t after; /* the receiver's vector for this table and origin: records above it are wanted */
