@@ -82,7 +82,8 @@ struct endpoint {
 	atomic_uint n_pending;
 	pthread_mutex_t lock;
 	pthread_cond_t work; /* for threads that wait for endpoint__work */
-	pthread_cond_t tick; /* for the thread that waits for the next endpoint_tick: it is due sooner; monotonic clock */
+	pthread_cond_t
+	    tick; /* for the thread that waits for the next endpoint_tick: it is due sooner; monotonic clock */
 	/* --- under the lock --- */
 	struct answer_queue jobs, states;
 	uint32_t n_jobs; /* being done */
@@ -161,7 +162,8 @@ void status__links(struct answer *answer); /* any */
 void status__ask(struct answer *answer); /* worker */
 
 /** Append `,"disk":{...}`. Any thread. In endpoint_disk.c. */
-void status__trouble(struct buf *out, struct region *region, const struct shard_view *view); /* endpoint_trouble.c */
+void status__trouble(
+    struct buf *out, struct region *region, const struct shard_view *view); /* endpoint_trouble.c */
 void status__disk(struct buf *out, struct region *region);
 
 #endif

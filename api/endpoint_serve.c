@@ -179,7 +179,8 @@ endpoint_serve(
 		give_back(&server->guests[i]);
 	}
 	*out = server; /* what is there of it is stopped and closed by the caller */
-	if ((rc = start_threads(server, error)) != TIDE_OK || (rc = listen_at(server, address, error)) != TIDE_OK)
+	if ((rc = start_threads(server, error)) != TIDE_OK ||
+	    (rc = listen_at(server, address, error)) != TIDE_OK)
 		return rc;
 	log_info("ENDPOINT-READY", "address=%s", address);
 	return TIDE_OK;

@@ -132,7 +132,7 @@ ask(const char *address, uint32_t ms_max, const struct wire_message *question, e
 	    .arg = &asking};
 	pthread_condattr_t monotonic;
 	struct wire_client *client = NULL;
-	struct call *call;
+	struct call *call = NULL;
 	tide_err rc;
 
 	pthread_condattr_init(&monotonic);

@@ -216,8 +216,10 @@ ask(struct link_asker *asker, const struct link_action *action, struct link_requ
 	case LINK_NEXT:
 		out->ms_max = NEXT_MS;
 		message->type = WIRE_SHIP_NEXT;
-		message->ship_next = (struct wire_ship_next){
-		    .session = action->session, .bytes_max = asker->batch_bytes, .urgent = action->urgent, .got = action->got};
+		message->ship_next = (struct wire_ship_next){.session = action->session,
+		    .bytes_max = asker->batch_bytes,
+		    .urgent = action->urgent,
+		    .got = action->got};
 		return TIDE_OK;
 	case LINK_CLOSE:
 		message->type = WIRE_SHIP_CLOSE;
