@@ -276,11 +276,12 @@ tide_err
 table_build(uint64_t id, const struct facts *facts, const struct catalog_region *regions, uint32_t n_regions,
     struct table **out, struct tide_error *error)
 {
+	bool deleted = facts_get(facts, FACT_DELETED, "") != NULL;
 	struct table *table;
 	struct arena arena;
 	tide_err rc = TIDE_OK;
 
-	if (facts_get(facts, FACT_SCHEMA, "") == NULL && facts_get(facts, FACT_DELETED, "") == NULL)
+	if (facts_get(facts, FACT_SCHEMA, "") == NULL && !deleted)
 		return TIDE_NOTFOUND;
 	if ((table = table_new()) == NULL)
 		return tide_fail(error, TIDE_NOMEM, NULL);
@@ -295,6 +296,10 @@ table_build(uint64_t id, const struct facts *facts, const struct catalog_region 
 		table->global |= f->table == TABLE_CATALOG;
 		if ((rc = fact_item_decode(&arena, bytes_of(f->image, f->image_n), &v)) == TIDE_OK)
 			rc = build_fact(table, f, &v, regions, n_regions);
+		if (rc == TIDE_CORRUPT && deleted) {
+			table->deleted = true; /* beats all other facts, also those that nobody can read */
+			rc = TIDE_OK;
+		}
 		if (rc != TIDE_OK) {
 			char name[FACT_NAME_MAX + 1] = "unknown";
 

@@ -501,6 +501,96 @@ a_poke_ends_the_wait(void **state)
 	assert_true(membership_wait(s->region[1], 60000));
 }
 
+/* Some write about the table by a region that still has it, and may not have heard of its deletion. */
+static void
+write_something(struct story *s, unsigned n)
+{
+	struct catalog *catalog = s->region[n]->catalog;
+	struct group *group = group_open(s->world.shard[n]);
+	const struct table *t;
+
+	if (catalog_read(catalog, group, USER_TABLE, &t) == TIDE_OK) {
+		tide_err rc = TIDE_OK;
+
+		if (!t->deleted && t->global) {
+			switch (rand() % 4) {
+			case 0:
+				rc = catalog_write_wanted(group, t, names[1 + rand() % 3], rand() % 2 == 0);
+				break;
+			case 1:
+				rc = catalog_write_status(catalog, group, t, TABLE_ACTIVE, 100);
+				break;
+			case 2:
+				rc = catalog_write_billing(group, t);
+				break;
+			default:
+				rc = catalog_write_protection(catalog, group, t);
+			}
+		}
+		assert_int_equal(rc, TIDE_OK);
+		table_release(t);
+	}
+	if (state_of(s, n, USER_TABLE) == REPLICA_ACTIVE)
+		assert_int_equal(group_put_text(group, USER_TABLE, "k", "late"), TIDE_OK);
+	assert_int_equal(group_commit(group, NULL), TIDE_OK);
+}
+
+static void
+deletion_beats_whatever_comes_in_any_order(void **state)
+{
+	(void)state;
+	for (unsigned seed = 1; seed <= 15; seed++) {
+		unsigned deleter = 1 + seed % 2, when = seed * 3 % 30;
+		bool deleted = false;
+		struct story *s;
+		void *own;
+
+		srand(seed);
+		start_counted(&own);
+		s = own;
+		global_pair(s);
+		s->world.skew_ms[3 - deleter] = 400; /* what the others write has the later versions */
+		s->world.skew_ms[3] = 300;
+		for (unsigned i = 0; i < 60; i++) {
+			unsigned n = 1 + (unsigned)rand() % 3, from = 1 + (unsigned)rand() % 3;
+
+			s->world.now_ms++;
+			if (i >= when && !deleted && state_of(s, deleter, USER_TABLE) == REPLICA_ACTIVE) {
+				delete_for_ever(s, deleter, USER_TABLE);
+				deleted = true;
+			}
+			if (i % 3 == 0)
+				write_something(s, n);
+			else if (i % 3 == 1 && n != from)
+				pull(&s->world, n, from, from);
+			else
+				step(s, n);
+		}
+		/* It may have been about to go from there all the time. */
+		for (unsigned n = 1; n <= 3 && !deleted; n++)
+			if (state_of(s, n, USER_TABLE) == REPLICA_ACTIVE) {
+				delete_for_ever(s, n, USER_TABLE);
+				deleted = true;
+			}
+		assert_true(deleted);
+		for (int round = 0; round < 3; round++) {
+			settle(&s->world);
+			for (unsigned n = 1; n <= 3; n++)
+				step(s, n);
+		}
+		for (unsigned n = 1; n <= 3; n++) {
+			const struct table *t = catalog_find_id(s->region[n]->catalog, USER_TABLE);
+
+			assert_true(t != NULL && t->deleted && !t->here);
+			table_release(t);
+			assert_null(catalog_find(s->region[n]->catalog, BYTES_LITERAL("music")));
+			assert_int_equal(state_of(s, n, USER_TABLE), REPLICA_ABSENT);
+			assert_int_equal(count_items(&s->world, n, USER_TABLE, true), 0);
+		}
+		end(&own);
+	}
+}
+
 #define STORY(f) cmocka_unit_test_setup_teardown(f, start_counted, end)
 
 int
@@ -518,6 +608,7 @@ main(void)
 	    STORY(a_taken_name_is_refused_until_it_is_free),
 	    STORY(a_replica_removed_while_it_is_made_goes_at_once),
 	    STORY(a_poke_ends_the_wait),
+	    cmocka_unit_test(deletion_beats_whatever_comes_in_any_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,17 @@ wall_ms(void *arg)
 	return clock->world->now_ms + (uint64_t)clock->world->skew_ms[clock->region];
 }
 
+static uint64_t
+mono_ms(void *arg)
+{
+	struct {
+		struct world *world;
+		unsigned region;
+	} *clock = arg;
+
+	return clock->world->mono_ms;
+}
+
 static struct {
 	struct world *world;
 	unsigned region;
@@ -37,6 +48,7 @@ options_of(struct world *world, unsigned region, char dir[128], struct shard_opt
 	    .segment_bytes = 64 << 10,
 	    .skew_ms_max = 500,
 	    .wall_ms = wall_ms,
+	    .mono_ms = mono_ms,
 	    .wall_arg = &clocks[region],
 	    .create = true};
 }

@@ -23,6 +23,7 @@ struct world {
 	struct shard *shard[REGIONS_MAX + 1]; /* by region number, from 1 */
 	const char *kv;
 	uint64_t now_ms;
+	uint64_t mono_ms; /* of all machines; own clocks are watched in regions with shard_set_peers */
 	int64_t skew_ms[REGIONS_MAX + 1];
 	unsigned n;
 };
