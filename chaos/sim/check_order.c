@@ -1,6 +1,6 @@
 /*
  * Along each origin records are applied once and in order, with none left out; vectors never move back, not even in a crash; the
- * clocks of a journal grow, and a write's clock is above everything that its writer had seen.
+ * clocks of a journal grow.
  */
 #include <stdlib.h>
 
@@ -147,9 +147,9 @@ one_record(struct world *world, uint8_t region, const struct unit *unit, struct 
 	*at = record->origin_seq;
 }
 
-/* A write's clock is above that of everything its writer had. */
+/* Along a journal clocks grow. */
 static void
-own_record(struct world *world, uint8_t region, const struct vector *seen, const struct record *record)
+own_record(struct world *world, uint8_t region, const struct record *record)
 {
 	struct order *order = order_of(world);
 
@@ -158,11 +158,6 @@ own_record(struct world *world, uint8_t region, const struct vector *seen, const
 		    (unsigned long long)record->version.clock.v,
 		    (unsigned long long)order->regions[region].own_clock);
 	order->regions[region].own_clock = record->version.clock.v;
-	for (size_t i = 0; i < seen->n; i++)
-		if (seen->entries[i].mark.clock.v >= record->version.clock.v)
-			world_fail(world, "clock", "r%u writes with clock %llx and had seen %llx of %08x",
-			    region, (unsigned long long)record->version.clock.v,
-			    (unsigned long long)seen->entries[i].mark.clock.v, seen->entries[i].origin.v);
 }
 
 static void
@@ -174,11 +169,11 @@ on_unit(struct world *world, uint8_t region, const struct unit *unit)
 		for (uint32_t i = 0; i < unit->n_records; i++) {
 			one_record(world, region, unit, unit->origin, &unit->records[i]);
 			if (unit->kind == UNIT_LOCAL)
-				own_record(world, region, &unit->seen, &unit->records[i]);
+				own_record(world, region, &unit->records[i]);
 		}
 	for (uint32_t i = 0; i < unit->n_entries; i++) {
 		one_record(world, region, unit, own, &unit->entries[i]);
-		own_record(world, region, &unit->entries_seen, &unit->entries[i]);
+		own_record(world, region, &unit->entries[i]);
 	}
 }
 

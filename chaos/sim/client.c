@@ -110,10 +110,15 @@ enter(struct client_op *client, struct group *group, struct bytes key)
 		return;
 	}
 	client->write = write->id;
-	before = write->before == 0 ? NULL : ledger_write(&world->ledger, write->before);
-	if (before != NULL && version_compare(before->version, write->version) >= 0)
-		world_fail(world, "greater", "#%u of r%u saw #%u, whose version is not less", write->id,
-		    client->region, before->id);
+	/* Its version is above those of all that it saw, of whatever item. */
+	for (uint32_t i = 1; i < write->id; i++) {
+		before = ledger_write(&world->ledger, i);
+		if (write_counts(before) &&
+		    write_saw(write, before->table, before->version.origin) >= before->seq &&
+		    version_compare(before->version, write->version) >= 0)
+			world_fail(world, "greater", "#%u of r%u saw #%u, whose version is not less",
+			    write->id, client->region, before->id);
+	}
 }
 
 static tide_err

@@ -368,21 +368,40 @@ static void
 a_dead_journal_is_taken_from_others_only(void **state)
 {
 	struct fixture *f = *state;
-	struct state_of_region ours = plain, reborn = plain, other = plain;
+	struct state_of_region ours = plain, dead = plain, other = plain;
 
 	ours.eu_incarnation = 2;
-	reborn.incarnation = 2;
-	reborn.tables[2].eu = 9; /* it fetched its own former life again */
+	dead.tables[2].eu = 9;
 	other.tables[2].eu = 9;
 	link_local_up(f->link, f->now);
 	answer_state(f, &ours);
-	greet(f, EU, &reborn);
+	greet(f, EU, &dead);
 	while (wants(f, LINK_OPEN))
 		assert_int_not_equal(f->last.origin.v, jid_make(EU, 1, 0).v);
 	greet(f, AP, &other);
 	while (wants(f, LINK_OPEN))
 		if (f->last.origin.v == jid_make(EU, 1, 0).v) {
 			assert_int_equal(f->last.source, AP);
+			return;
+		}
+	fail_msg("nobody was asked for the dead journal");
+}
+
+static void
+a_later_incarnation_relays_its_former_journal(void **state)
+{
+	struct fixture *f = *state;
+	struct state_of_region ours = plain, reborn = plain;
+
+	ours.eu_incarnation = 2;
+	reborn.incarnation = 2;
+	reborn.tables[2].eu = 9; /* it fetched its own former life again, from others */
+	link_local_up(f->link, f->now);
+	answer_state(f, &ours);
+	greet(f, EU, &reborn);
+	while (wants(f, LINK_OPEN))
+		if (f->last.origin.v == jid_make(EU, 1, 0).v) {
+			assert_int_equal(f->last.source, EU);
 			return;
 		}
 	fail_msg("nobody was asked for the dead journal");
@@ -774,6 +793,7 @@ main(void)
 	    T(a_relay_is_asked_while_the_region_is_away),
 	    T(no_relay_is_asked_for_what_we_have),
 	    T(a_dead_journal_is_taken_from_others_only),
+	    T(a_later_incarnation_relays_its_former_journal),
 	    T(a_gap_asks_again_from_fresh_vectors),
 	    T(a_forked_origin_stops),
 	    T(a_held_batch_is_kept_and_tried_again_in_a_new_stream),
