@@ -100,7 +100,7 @@ print_disk(const struct report *report)
 		struct bytes name = tree_text(range, "name"), table = tree_text(range, "table");
 		struct bytes after = tree_text(range, "after"), before = tree_text(range, "before");
 
-		printf("        table %.*s (%.*s): keys after \"%.*s\" and before \"%.*s\" cannot be read\n",
+		printf("        table %.*s (%.*s): keys after %.*s and before %.*s cannot be read\n",
 		    (int)name.n, (const char *)name.at, (int)table.n, (const char *)table.at, (int)after.n,
 		    (const char *)after.at, (int)before.n, (const char *)before.at);
 	}

@@ -47,6 +47,16 @@ void journal_removed(const char *dir);
 #define JOURNAL_PAYLOAD_BYTES_MAX ((size_t)256 * 1024 * 1024)
 #define JOURNAL_TABLES_MAX 65536
 
+/** Damage: these sequences cannot be read, and where. */
+typedef void (*journal_damage_fn)(void *arg, uint64_t first_seq, uint64_t last_seq, const char *where);
+
+/**
+ * Read the segment files of a journal that nobody has open, from end to end, and tell of each damaged place. Writes nothing.
+ * Errors     TIDE_OK also where there is damage. TIDE_NOTFOUND: no folder. TIDE_IO, TIDE_NOMEM, TIDE_FORMAT.
+ */
+tide_err journal_verify(
+    const char *dir, struct jid id, journal_damage_fn tell, void *arg, struct tide_error *error);
+
 /* One encoded unit to append, with what the segment's index needs to know about it. */
 struct journal_entry {
 	uint64_t first_seq, last_seq;

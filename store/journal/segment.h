@@ -72,6 +72,9 @@ tide_err segments_open(
     const char *dir, const struct journal_options *options, struct journal **out, struct tide_error *error);
 void segments_close(struct journal *journal);
 
+/** First sequences of all segment files, sorted; free(*names). TIDE_NOTFOUND: no folder. TIDE_IO, TIDE_NOMEM. */
+tide_err segments_list(const char *dir, uint64_t **names, size_t *n);
+
 /** dir/<first_seq>.<extension>; false: too long. */
 bool segment_path(
     const struct segments *s, uint64_t first_seq, const char *extension, char path[SEGMENT_PATH_MAX]);

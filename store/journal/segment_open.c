@@ -303,6 +303,21 @@ list_names(const char *dir, struct names *out)
 	return rc;
 }
 
+tide_err
+segments_list(const char *dir, uint64_t **names, size_t *n)
+{
+	struct names found = {0};
+	tide_err rc = list_names(dir, &found);
+
+	if (rc != TIDE_OK) {
+		free(found.at);
+		return rc;
+	}
+	*names = found.at;
+	*n = found.n;
+	return TIDE_OK;
+}
+
 /* The last file with no valid header and no frame was being made when the power went: nothing was ever in it. */
 static tide_err
 drop_unborn(struct segments *s, struct names *names, struct tide_error *error)

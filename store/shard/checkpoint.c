@@ -135,6 +135,22 @@ forget_older(const char *dir)
 		forget(dir, seqs[i]);
 }
 
+void
+checkpoint_each_damaged(const char *dir, void (*tell)(void *arg, const char *why), void *arg)
+{
+	uint64_t seqs[LISTED_MAX];
+	unsigned n = list(dir, seqs);
+	struct tide_error error;
+	struct fold fold;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (read_one(dir, seqs[i], &fold, &error) == TIDE_OK)
+			fold_fini(&fold);
+		else
+			tell(arg, error.message);
+	}
+}
+
 bool
 checkpoint_exists(const char *dir)
 {

@@ -17,31 +17,60 @@ shard_state_name(enum shard_state state)
 	return state <= SHARD_SEALED ? names[state] : "?";
 }
 
+/* What is not printable as \\xNN; cut with "..." where it does not fit. */
+static size_t
+put_bytes(struct bytes text, char *out, size_t n, size_t room)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		bool plain =
+		    text.at[i] >= ' ' && text.at[i] < 0x7f && text.at[i] != '"' && text.at[i] != '\\';
+
+		if (n + 8 > room)
+			return n + (size_t)snprintf(out + n, room - n, "...");
+		n += (size_t)snprintf(out + n, room - n, plain ? "%c" : "\\x%02x", text.at[i]);
+	}
+	return n;
+}
+
+static size_t
+put_value(const struct value *value, char *out, size_t n, size_t room)
+{
+	const char *quote = value->type == VALUE_N ? "" : "\"";
+
+	n += (size_t)snprintf(out + n, room - n, "%s", quote);
+	n = put_bytes(value->text, out, n, room - 12);
+	return n + (size_t)snprintf(out + n, room - n, "%s", quote);
+}
+
 void
 shard_key_text(struct bytes key, char *out, size_t room)
 {
+	static const struct {
+		enum value_type partition, sort;
+		bool has_sort;
+	} shapes[] = {{VALUE_S, VALUE_S, false}, {VALUE_N, VALUE_S, false}, {VALUE_S, VALUE_N, true},
+	    {VALUE_S, VALUE_S, true}, {VALUE_N, VALUE_N, true}, {VALUE_N, VALUE_S, true}};
+	struct value partition, sort = {0};
+	struct arena arena;
 	size_t n = 0;
 
 	out[0] = 0;
-	for (size_t i = KEY_HASH_BYTES; i < key.n; i++) {
-		char part[8];
-		size_t m;
-
-		if (key.at[i] == 0 && i + 1 < key.n && key.at[i + 1] == 0) { /* the end of a string */
-			i++;
-			snprintf(part, sizeof part, "%s", i + 1 < key.n ? "/" : "");
-		} else if (key.at[i] > ' ' && key.at[i] < 0x7f && key.at[i] != '"' && key.at[i] != '\\')
-			snprintf(part, sizeof part, "%c", key.at[i]);
-		else
-			snprintf(part, sizeof part, "\\x%02x", key.at[i]);
-		m = strlen(part);
-		if (n + m + 4 > room) {
-			snprintf(out + n, room - n, "...");
-			return;
+	arena_init(&arena, 0);
+	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+		if (key_decode(&arena, key, shapes[i].partition, shapes[i].has_sort, shapes[i].sort,
+			&partition, &sort) != TIDE_OK)
+			continue;
+		n = put_value(&partition, out, 0, shapes[i].has_sort ? room / 2 : room);
+		if (shapes[i].has_sort) {
+			n += (size_t)snprintf(out + n, room - n, "/");
+			put_value(&sort, out, n, room);
 		}
-		memcpy(out + n, part, m + 1);
-		n += m;
+		arena_fini(&arena);
+		return;
 	}
+	arena_fini(&arena);
+	if (key.n > KEY_HASH_BYTES)
+		put_bytes(bytes_of(key.at + KEY_HASH_BYTES, key.n - KEY_HASH_BYTES), out, 0, room);
 }
 
 void
@@ -184,8 +213,8 @@ remember(struct shard *shard, uint64_t table, struct damaged *range)
 	bound_text(table, buf_bytes(&range->after), damage->after);
 	bound_text(table, buf_bytes(&range->before), damage->before);
 	shard->health.ranges[known->n_damage++] = *range;
-	log_err("STORE-DAMAGED", "table=%016" PRIx64 " after=\"%s\" before=\"%s\"", table, damage->after,
-	    damage->before);
+	log_err(
+	    "STORE-DAMAGED", "table=%016" PRIx64 " after=%s before=%s", table, damage->after, damage->before);
 	*range = (struct damaged){0}; /* the list owns it now */
 }
 

@@ -66,8 +66,8 @@ tide_err shard_order_rebuild(struct shard *shard, struct tide_error *error);
 const char *shard_state_name(enum shard_state state);
 
 /**
- * Append a key in readable form: its strings as they are, what is not printable as \xNN, key parts separated by '/'. The hash in front is
- * left out. The types of its parts are not known here, so a number shows as bytes.
+ * A key in readable form: "order-17", or "order-17"/42 with a sort key. The types of its parts are found by the hash in front; where that
+ * fails the bytes are shown as text, what is not printable as \xNN.
  */
 void shard_key_text(struct bytes key, char *out, size_t room);
 

@@ -142,6 +142,14 @@ shard__rebuild_now(struct shard *shard, const char *reason, struct tide_error *e
 	return open_store(shard, path, error);
 }
 
+tide_err
+shard__rebuild_whole(struct shard *shard, struct tide_error *error)
+{
+	tide_err rc = journal_is_whole(shard, error);
+
+	return rc == TIDE_OK ? shard__write_file(shard->dir, ORDER, BYTES_LITERAL("1\n"), error) : rc;
+}
+
 void
 shard__rebuilt(struct shard *shard)
 {

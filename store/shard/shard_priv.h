@@ -138,6 +138,8 @@ tide_err shard__read_file(const char *dir, const char *name, struct buf *out, st
  */
 tide_err checkpoint_read(const char *dir, struct jid id, struct fold *out, struct tide_error *error);
 void checkpoint_forget_all(const char *dir);
+/** Tell of each checkpoint that cannot be read; none is touched. */
+void checkpoint_each_damaged(const char *dir, void (*tell)(void *arg, const char *why), void *arg);
 bool checkpoint_exists(const char *dir); /* any, readable or not */
 
 /* --- reborn.c --- */
@@ -188,6 +190,9 @@ tide_err shard__open_store(struct shard *shard, struct tide_error *error);
 
 /** The same when it was opened and is found not to hold what it must. Opening only. */
 tide_err shard__rebuild_now(struct shard *shard, const char *reason, struct tide_error *error);
+
+/** Order it for the next opening, if the journal, read from end to end, is whole. TIDE_CORRUPT: it is not. */
+tide_err shard__rebuild_whole(struct shard *shard, struct tide_error *error);
 
 /** The store is complete: what was set aside may go. */
 void shard__rebuilt(struct shard *shard);

@@ -88,7 +88,7 @@ region_check(struct world *world, unsigned region)
 	char dir[128];
 
 	options_of(world, region, dir, &options);
-	if (shard_check(&options, report, NULL, &counts, &error) != TIDE_OK)
+	if (shard_check(&options, NULL, report, NULL, &counts, &error) != TIDE_OK)
 		fail_msg("region %u cannot be checked: %s", region, error.message);
 	assert_int_equal(counts.faults, 0);
 }
