@@ -204,7 +204,8 @@ salvage(struct maintenance *m)
 	if (m->salvage == NULL && (m->salvage = salvage_new()) == NULL)
 		return;
 	for (int i = 0; i < SALVAGE_LOOKS_MAX && found && rc == TIDE_OK; i++)
-		if ((rc = shard_salvage_look(m->region->shard, m->salvage, &found, &error)) == TIDE_OK && found)
+		if ((rc = shard_salvage_look(m->region->shard, m->salvage, &found, &error)) == TIDE_OK &&
+		    found)
 			rc = committer_call(m->region->committer, salvage_run, m, &error);
 	if (rc == TIDE_OK || rc == TIDE_HELD)
 		return;

@@ -29,7 +29,6 @@ tide_err rejoin_tell(const char *address, uint32_t ms_max, uint64_t table, struc
  * Tell the region of that name, whose journal is over (status: "forked"), to go on under its next incarnation. The same errors, and
  * TIDE_USAGE: it is another region, or its journal is sound.
  */
-tide_err reincarnate_tell(
-    const char *address, uint32_t ms_max, const char *region, struct tide_error *error);
+tide_err reincarnate_tell(const char *address, uint32_t ms_max, const char *region, struct tide_error *error);
 
 #endif

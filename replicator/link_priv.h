@@ -55,7 +55,8 @@ struct pull {
 	struct jid origin;
 	enum pull_state state;
 	struct peer *source;
-	bool later; /* the source is a later incarnation of the origin: it has the records from others, as any relay */
+	bool
+	    later; /* the source is a later incarnation of the origin: it has the records from others, as any relay */
 	uint64_t generation; /* of the session; in its tickets */
 	uint64_t session;
 	struct link_state *opened; /* our state when the session was opened */

@@ -154,7 +154,8 @@ struct wire_hello {
 	bool has_state; /* the answer */
 	struct wire_state state;
 	bool known_lost; /* that journal of the receiver was declared lost */
-	uint64_t mark_table; /* what the sender holds of it: its last record, and of which table; seq 0: none */
+	uint64_t
+	    mark_table; /* what the sender holds of it: its last record, and of which table; seq 0: none */
 	struct mark mark;
 	uint64_t wall_ms; /* the sender's real-time clock; 0: it does not say */
 	uint64_t ahead_ms; /* the receiver's clock is ahead of the sender's by at least this much */
@@ -163,7 +164,8 @@ struct wire_hello {
 
 /* --- records of one origin --- */
 
-#define WIRE_WANTED_ALL UINT64_MAX /* `after`: whoever is asked need not hold the table, nobody has more of it */
+#define WIRE_WANTED_ALL                                                                                      \
+	UINT64_MAX /* `after`: whoever is asked need not hold the table, nobody has more of it */
 
 struct wire_wanted {
 	uint64_t table, after;

@@ -17,8 +17,7 @@ source_dead(const struct fold *fold, const struct load_piece *piece)
 }
 
 static tide_err
-check_piece(
-    struct group *group, const struct load_piece *piece, uint64_t into, struct tide_error *error)
+check_piece(struct group *group, const struct load_piece *piece, uint64_t into, struct tide_error *error)
 {
 	const struct shard *shard = group->shard;
 	const struct table_fold *table = fold_table(&shard->work, into);
@@ -38,8 +37,8 @@ check_piece(
 	if (piece->clock.v > hlc_of_ms(group->now_ms + shard->options.skew_ms_max).v)
 		return tide_fail(error, TIDE_HELD, "the source's clock is too far ahead");
 	if (vector_get(&piece->vector, shard->work.id).seq > shard->work.last_seq) {
-		(void)group_fork(group, FORK_COPY, piece->source,
-		    vector_get(&piece->vector, shard->work.id).seq);
+		(void)group_fork(
+		    group, FORK_COPY, piece->source, vector_get(&piece->vector, shard->work.id).seq);
 		return tide_fail(error, TIDE_FORKED,
 		    "the source has records of this region that its own journal does not have");
 	}

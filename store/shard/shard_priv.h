@@ -225,7 +225,7 @@ bool shard__all_closed(const struct shard *shard);
 void wall__init(struct wall *wall);
 void wall__fini(struct wall *wall);
 
-/** How far that region's clock is ahead of ours at least, as it was last heard. Any thread. */
+/** How far that region's clock is ahead of ours at least, as it was heard of late; 0: nothing is known. Any thread. */
 uint64_t wall__ahead(struct shard *shard, uint8_t region);
 
 /* --- told.c --- */

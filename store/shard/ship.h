@@ -9,7 +9,8 @@
 
 struct ship;
 
-#define SHIP_NOTHING UINT64_MAX /* `after`: of a dead journal nobody has more of the table than the receiver */
+#define SHIP_NOTHING                                                                                         \
+	UINT64_MAX /* `after`: of a dead journal nobody has more of the table than the receiver */
 
 struct ship_table {
 	uint64_t table;

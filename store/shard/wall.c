@@ -195,10 +195,15 @@ shard_clock_heard(struct shard *shard, uint8_t region, uint64_t wall_ms, uint64_
 uint64_t
 wall__ahead(struct shard *shard, uint8_t region)
 {
-	uint64_t ahead;
+	const struct wall_peer *peer = &shard->wall.peers[region];
+	uint64_t ahead = 0, mono;
 
+	if (!watched(shard))
+		return 0;
+	mono = mono_ms(shard);
 	pthread_mutex_lock(&shard->wall.lock);
-	ahead = shard->wall.peers[region].ahead_ms;
+	if (peer->heard && mono - peer->heard_at <= TRUST_MS)
+		ahead = peer->ahead_ms;
 	pthread_mutex_unlock(&shard->wall.lock);
 	return ahead;
 }

@@ -36,6 +36,8 @@ struct state_of_region {
 	struct table_line tables[4];
 	uint32_t n_tables;
 	uint16_t eu_incarnation, ap_incarnation; /* known; 0: nothing */
+	uint16_t eu_dead, eu_closed; /* through that incarnation */
+	bool eu_lost;
 	bool counted;
 	struct wire_boot boot; /* of tables in CREATING */
 	struct wire_question question; /* table 0: none */
@@ -61,6 +63,7 @@ make_state(const struct state_of_region *from, uint8_t region, bool hello, uint1
 	    .tables = tables,
 	    .n_tables = from->n_tables,
 	    .members = members};
+	struct wire_through dead = {EU, from->eu_dead}, closed = {EU, from->eu_closed};
 	struct wire_question question = from->question;
 	struct wire_message message = {0};
 	struct link_state *out;
@@ -79,10 +82,14 @@ make_state(const struct state_of_region *from, uint8_t region, bool hello, uint1
 	}
 	if (from->eu_incarnation != 0)
 		members[state.n_members++] =
-		    (struct wire_member){EU, from->eu_incarnation, EU, from->counted, false};
+		    (struct wire_member){EU, from->eu_incarnation, EU, from->counted, from->eu_lost};
 	if (from->ap_incarnation != 0)
 		members[state.n_members++] =
 		    (struct wire_member){AP, from->ap_incarnation, AP, from->counted, false};
+	state.dead = &dead;
+	state.n_dead = from->eu_dead != 0;
+	state.closed = &closed;
+	state.n_closed = from->eu_closed != 0;
 	if (question.table != 0) {
 		state.questions = &question;
 		state.n_questions = 1;
@@ -405,6 +412,69 @@ a_later_incarnation_relays_its_former_journal(void **state)
 			return;
 		}
 	fail_msg("nobody was asked for the dead journal");
+}
+
+static void
+nobody_is_asked_for_a_closed_journal(void **state)
+{
+	struct fixture *f = *state;
+	struct state_of_region ours = plain, other = plain;
+
+	ours.eu_incarnation = 2;
+	ours.eu_dead = ours.eu_closed = 1;
+	other.tables[2].eu = 9;
+	link_local_up(f->link, f->now);
+	answer_state(f, &ours);
+	greet(f, AP, &other);
+	while (wants(f, LINK_OPEN))
+		assert_int_not_equal(f->last.origin.v, jid_make(EU, 1, 0).v);
+}
+
+/* Until a dead journal is closed, what each hello says of its sender goes to our region; or when it knows of a death that we do not. */
+static void
+states_go_to_our_region_while_a_dead_journal_is_not_closed(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 4; i++) {
+		struct state_of_region ours = plain, other = plain;
+
+		ours.eu_incarnation = 2;
+		ours.eu_dead = i == 3 ? 0 : 1;
+		ours.eu_closed = i == 1 || i == 2 ? 1 : 0;
+		other.eu_dead = i == 2 ? 2 : 1;
+		if (i == 3)
+			ours.eu_incarnation = 1;
+		link_local_up(f->link, f->now);
+		answer_state(f, &ours);
+		greet(f, AP, &other);
+		assert_int_equal(wants(f, LINK_MEMBER), i != 1);
+		if (i != 1)
+			assert_true(f->last.whole);
+		link_peer_down(f->link, f->now, AP);
+		link_local_down(f->link, f->now);
+		f->now += 5000;
+	}
+}
+
+static void
+a_region_that_was_declared_lost_is_refused_until_it_begins_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct state_of_region ours = plain, reborn = plain;
+
+	ours.eu_lost = true;
+	ours.eu_dead = ours.eu_closed = 1;
+	reborn.incarnation = 2;
+	link_local_up(f->link, f->now);
+	answer_state(f, &ours);
+	greet(f, EU, &plain);
+	assert_false(wants(f, LINK_OPEN));
+	link_peer_down(f->link, f->now, EU);
+	f->now += 5000;
+	greet(f, EU, &reborn);
+	assert_true(wants(f, LINK_OPEN));
+	assert_int_equal(f->last.origin.v, jid_make(EU, 2, 0).v);
 }
 
 static void
@@ -794,6 +864,9 @@ main(void)
 	    T(no_relay_is_asked_for_what_we_have),
 	    T(a_dead_journal_is_taken_from_others_only),
 	    T(a_later_incarnation_relays_its_former_journal),
+	    T(nobody_is_asked_for_a_closed_journal),
+	    T(states_go_to_our_region_while_a_dead_journal_is_not_closed),
+	    T(a_region_that_was_declared_lost_is_refused_until_it_begins_anew),
 	    T(a_gap_asks_again_from_fresh_vectors),
 	    T(a_forked_origin_stops),
 	    T(a_held_batch_is_kept_and_tried_again_in_a_new_stream),

@@ -29,7 +29,7 @@ static struct wire_loading loadings[] = {{100, 2, {(const uint8_t *)"loading", 7
 
 #define STATE                                                                                                \
 	{                                                                                                    \
-		{0x01000100}, 5, {6}, 7, tables, 2, members, 2, questions, 1, closed, 1, closed, 1                      \
+		{0x01000100}, 5, {6}, 7, tables, 2, members, 2, questions, 1, closed, 1, closed, 1           \
 	}
 #define RECORDS                                                                                              \
 	{                                                                                                    \
