@@ -114,6 +114,8 @@ open_all(struct sim_api *api, struct tide_error *error)
 	struct maintenance_options maintenance = {.now_ms = now_of,
 	    .now_arg = owner,
 	    .retention_ms = owner->options.retention_ms,
+	    .retention_max_ms =
+		owner->options.retention_max_ms != 0 ? owner->options.retention_max_ms : UINT64_MAX,
 	    .checkpoint_bytes = CHECKPOINT_BYTES};
 	struct committer_options committer = {.stepped = true, .group_bytes_max = GROUP_BYTES_MAX};
 	tide_err rc;

@@ -42,6 +42,8 @@ struct sim_region_options {
 	uint64_t seed; /* of the link's jitter */
 	uint64_t skew_ms_max, retention_ms, conflict_retention_ms, segment_bytes;
 	uint32_t window, batch_bytes;
+	uint64_t
+	    retention_max_ms; /* how long the journal is kept for a member that is away; 0: without bound */
 };
 
 struct sim_region;
@@ -75,7 +77,10 @@ bool sim_region_replicator_runs(const struct sim_region *region);
 void sim_region_deliver(struct sim_region *region, struct sim_node from, enum sim_part to, uint64_t call,
     bool answer, struct bytes message);
 
-/** The connection between our replicator and that node stands or is gone (`from.part` SIM_API: our own API process). */
+/**
+ * The connection between our replicator and that node stands or is gone (`from.part` SIM_API: our own API process). A replicator that
+ * starts has none; one to a process that dies and starts again has to be gone in between.
+ */
 void sim_region_connected(struct sim_region *region, struct sim_node from, bool up);
 
 /**

@@ -323,6 +323,10 @@ ask(struct sim_replicator *replicator, const struct link_action *action)
 	struct call *call;
 	tide_err rc;
 
+	replicator->asker.wall_ms = action->kind == LINK_HELLO
+					? replicator->owner->env.wall_ms(
+					      replicator->owner->env.arg, replicator->owner->options.region)
+					: 0;
 	if ((rc = link_message_ask(&replicator->asker, action, &request, &error)) == TIDE_OK &&
 	    (rc = wire_encode(&request.message, &out)) == TIDE_OK) {
 		to = request.to == 0 ? (struct sim_node){replicator->owner->options.region, SIM_API}
