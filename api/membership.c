@@ -72,6 +72,24 @@ write_counted_run(struct commit_op *op, struct group *group, struct tide_error *
 	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
 }
 
+static bool
+is_rejoining(const struct shard_view *view, uint64_t table)
+{
+	for (size_t i = 0; i < view->n_tables; i++)
+		if (view->tables[i].id == table)
+			return view->tables[i].rejoin != REJOIN_NONE;
+	return false;
+}
+
+static bool
+is_active(const struct shard_view *view, uint64_t table)
+{
+	for (size_t i = 0; i < view->n_tables; i++)
+		if (view->tables[i].id == table)
+			return view->tables[i].state == REPLICA_ACTIVE;
+	return false;
+}
+
 /*
  * Being counted is volatile in the shard, but once all members have counted a journal it stays counted: that is kept, so
  * that a region that starts again while a peer is away still takes writes.
@@ -79,8 +97,10 @@ write_counted_run(struct commit_op *op, struct group *group, struct tide_error *
 static tide_err
 refresh_may_write(struct region *region, const struct shard_view *view, bool record, struct tide_error *error)
 {
-	bool tables = shard_table_state(region->shard, TABLE_CATALOG) == REPLICA_ACTIVE &&
-		      shard_table_state(region->shard, TABLE_CONFLICTS) == REPLICA_ACTIVE;
+	bool tables = is_active(view, TABLE_CATALOG) && is_active(view, TABLE_CONFLICTS);
+	/* Clients' tables need neither while it is on its way back. */
+	bool usable = (is_active(view, TABLE_CATALOG) || is_rejoining(view, TABLE_CATALOG)) &&
+		      (is_active(view, TABLE_CONFLICTS) || is_rejoining(view, TABLE_CONFLICTS));
 	bool counted, may;
 	int32_t incarnation;
 	tide_err rc;
@@ -94,7 +114,7 @@ refresh_may_write(struct region *region, const struct shard_view *view, bool rec
 			return rc;
 		counted = true;
 	}
-	may = tables && counted && view->fork.reason == FORK_NONE;
+	may = usable && counted && view->fork.reason == FORK_NONE;
 	if (atomic_exchange(&region->membership->may_write, may) != may)
 		log_info("REGION-WRITES", "allowed=%s incarnation=%u", may ? "yes" : "no",
 		    jid_incarnation(view->id));
@@ -348,15 +368,6 @@ percent_of(const struct table_view *view)
 	return (uint8_t)(view->boot.items_loaded * 99 / view->boot.items_expected);
 }
 
-static bool
-is_rejoining(const struct shard_view *view, uint64_t table)
-{
-	for (size_t i = 0; i < view->n_tables; i++)
-		if (view->tables[i].id == table)
-			return view->tables[i].rejoin != REJOIN_NONE;
-	return false;
-}
-
 static enum move
 decide(struct region *region, const struct table *table, const struct shard_view *view,
     enum replica_state state, uint8_t percent)
@@ -565,7 +576,8 @@ membership_step(struct region *region, struct tide_error *error)
 	if (active && !m->catalog_active && (rc = catalog_reload(region->catalog, error)) != TIDE_OK)
 		goto out;
 	m->catalog_active = active;
-	if ((rc = refresh_may_write(region, &view, true, error)) != TIDE_OK || !region_may_write(region))
+	if ((rc = refresh_may_write(region, &view, true, error)) != TIDE_OK || !region_may_write(region) ||
+	    !active)
 		goto out;
 	rc = step_tables(region, &arena, &view, error);
 out:

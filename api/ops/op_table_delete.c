@@ -65,6 +65,10 @@ delete_run(struct commit_op *op, struct group *group, struct tide_error *error)
 	if ((rc = catalog_read(region->catalog, group, delete->id, &table)) != TIDE_OK)
 		return rc == TIDE_NOTFOUND ? table_not_found(bytes_of_string(delete->table->name), error)
 					   : tide_fail(error, rc, NULL);
+	if (table->global && shard_table_state(region->shard, TABLE_CATALOG) != REPLICA_ACTIVE) {
+		table_release(table);
+		return tide_fail(error, TIDE_UNAVAILABLE, NULL); /* the catalog is on its way back */
+	}
 	stay = others_stay(region, table);
 	if ((rc = delete_check(delete, table, state, stay, error)) != TIDE_OK) {
 		table_release(table);

@@ -334,6 +334,8 @@ table_update_apply(struct region *region, struct group *group, struct table *tab
 		return in_use(table, "deleted", error);
 	if (state == REPLICA_CREATING || state == REPLICA_CATCHUP || state == REPLICA_MERGING)
 		return in_use(table, "created", error);
+	if (table->global && shard_table_state(region->shard, TABLE_CATALOG) != REPLICA_ACTIVE)
+		return tide_fail(error, TIDE_UNAVAILABLE, NULL); /* it is on its way back */
 	snprintf(target, sizeof target, "%.*s", (int)update->region.n, (const char *)update->region.at);
 	if (error != NULL)
 		error->code = TIDE_OK;

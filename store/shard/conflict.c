@@ -217,8 +217,12 @@ log_loser(struct group *group, struct unit_build *unit, uint64_t table, struct b
 
 	if (table <= TABLE_BUILT_IN_MAX || (loser->tombstone && winner->tombstone))
 		return TIDE_OK;
-	/* While the log itself is being loaded nothing of ours may get in between; the other regions log this conflict too. */
-	if (log == NULL || log->state != REPLICA_ACTIVE)
+	/*
+	 * While the log itself is being loaded nothing of ours may get in between; the other regions log this conflict too. One that rejoins
+	 * takes entries all the time: what the merging of the other tables finds must be logged, and of two of one conflict it does not matter
+	 * which stays.
+	 */
+	if (log == NULL || (log->state != REPLICA_ACTIVE && log->rejoin == REJOIN_NONE))
 		return TIDE_OK;
 	version_text(loser->version, version);
 	partition.text = item_name(&group->arena, table, key);

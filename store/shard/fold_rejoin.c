@@ -41,10 +41,7 @@ raise_floor(const struct fold *fold, struct table_fold *table, const struct vect
 	return rc;
 }
 
-/*
- * All of the snapshot is here. A replica that can be read stands at the region's cut; from here on it has a place of its own. The
- * conflict log goes on taking entries: what the merging of other tables finds must be logged, and it has no cut to keep.
- */
+/* All of the snapshot is here. A replica that can be read stands at the region's cut; from here on it has a place of its own. */
 static tide_err
 begin_merge(struct fold *fold, struct table_fold *table, const struct note *note)
 {
@@ -56,8 +53,6 @@ begin_merge(struct fold *fold, struct table_fold *table, const struct note *note
 	table->boot.loaded = 0;
 	buf_clear(&table->boot.cursor);
 	table->rejoin = REJOIN_MERGING;
-	if (table->id == TABLE_CONFLICTS)
-		return TIDE_OK;
 	if (table->state == REPLICA_CATCHUP)
 		rc = raise_floor(fold, table, NULL); /* it was never level: all before is out of order */
 	else
@@ -82,39 +77,20 @@ static tide_err
 end_merge(struct fold *fold, struct table_fold *table)
 {
 	struct table_fold *staged = fold_table(fold, staged_id(table->id));
-	bool built_in = table->id <= TABLE_BUILT_IN_MAX;
-	tide_err rc = TIDE_OK;
+	tide_err rc;
 
 	if (staged == NULL)
 		return TIDE_CORRUPT;
-	/* What came in no record is not in the journal: below that no relay. */
-	for (size_t i = 0; i < staged->vector.n && built_in && rc == TIDE_OK; i++) {
-		const struct vector_entry *entry = &staged->vector.entries[i];
-
-		if (!jid_same(entry->origin, fold->id) &&
-		    entry->mark.seq > vector_get(&table->vector, entry->origin).seq)
-			rc = vector_raise(&table->floor, entry->origin, entry->mark);
-	}
-	if (rc == TIDE_OK && !built_in)
-		rc = raise_all(fold, &table->position, &staged->position);
-	if (rc == TIDE_OK && !built_in)
-		rc = raise_floor(fold, table, &staged->vector);
-	if (rc == TIDE_OK)
-		rc = raise_all(fold, &table->vector, &staged->vector);
-	if (rc == TIDE_OK)
+	if ((rc = raise_all(fold, &table->position, &staged->position)) == TIDE_OK &&
+	    (rc = raise_floor(fold, table, &staged->vector)) == TIDE_OK &&
+	    (rc = raise_all(fold, &table->vector, &staged->vector)) == TIDE_OK)
 		rc = fold__forget(fold, staged);
 	if (rc != TIDE_OK)
 		return rc;
 	staged->state = REPLICA_ABSENT;
 	boot_fini(&table->boot);
-	if (built_in) {
-		vector_fini(&table->position);
-		table->state = REPLICA_ACTIVE;
-		table->rejoin = REJOIN_NONE;
-	} else {
-		table->state = REPLICA_CATCHUP;
-		table->rejoin = REJOIN_FOLLOWING;
-	}
+	table->state = REPLICA_CATCHUP;
+	table->rejoin = REJOIN_FOLLOWING;
 	return TIDE_OK;
 }
 

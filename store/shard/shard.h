@@ -40,8 +40,7 @@ enum replica_state {
  *
  *     NONE -> NEEDED -> LOADING -> LOADED -> MERGING -> FOLLOWING -> NONE
  *
- * It is ACTIVE up to LOADED (readable, writable, behind), MERGING while it is merged, in CATCHUP while FOLLOWING. A built-in table is ACTIVE
- * again when it is merged: NONE.
+ * It is ACTIVE up to LOADED (readable, writable, behind), MERGING while it is merged, in CATCHUP while FOLLOWING.
  */
 enum table_rejoin {
 	REJOIN_NONE,
