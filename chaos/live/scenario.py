@@ -47,6 +47,7 @@ class Scenario:
     settings: list  # (group or None, key, value) of `config`
     disks: int  # bytes of each region's own disk; 0: the folder's
     supervise: bool
+    text: str = ""
 
     def walk(self, statements=None):
         for statement in self.statements if statements is None else statements:
@@ -449,6 +450,7 @@ class Parser:
         if opened:
             self.fail(opened[-1], "this repeat has no end")
         self.whole()
+        self.scenario.text = "\n".join(self.lines)
         return self.scenario
 
     def head(self, words):

@@ -47,7 +47,7 @@ class Result:
         self.scenario, self.seed, self.network = scenario, seed, network
         self.failure, self.findings, self.left_out = None, [], []
         self.timeline, self.samples, self.rates, self.counts = None, {}, {}, {}
-        self.seconds, self.text, self.folder = 0.0, "", None
+        self.seconds, self.folder, self.why_proxy = 0.0, None, None
 
     @property
     def passed(self):
@@ -148,7 +148,8 @@ class World(Actions):
         if why is None:
             self.network = Spaces(names, WIRE, self.seed)
         else:
-            self.say(f"no network namespaces ({why}): the proxy stands in for them; packet faults are left out")
+            self.result.why_proxy = f"no network namespaces ({why}): the proxy stands in for them; packet faults are left out"
+            self.say(self.result.why_proxy)
             self.network = Ports(names, free_port)
         self.tidy.callback(self.network.close)
         self.result.network = self.network.kind
