@@ -322,7 +322,7 @@ class Actions:
 
     def do_rejoin(self, regions):
         for region in self.pick(regions):
-            done = subprocess.run([COMMAND, "region", "--config", region.config, "rejoin"], capture_output=True, text=True, timeout=120)
+            done = subprocess.run([COMMAND, "region", "--data", self.folder, "rejoin", region.name], capture_output=True, text=True, timeout=180)
             if done.returncode != 0:
                 raise Failed(f"tidemark region rejoin: {done.returncode}: {done.stdout}{done.stderr}")
             self.timeline.mark("membership", "told to rejoin", region.name)
