@@ -289,8 +289,11 @@ ship_next(struct ship *ship, size_t bytes_max, struct arena *arena, struct buf *
 	while (out->n < bytes_max) {
 		struct unit unit;
 
-		if ((rc = journal_reader_next(ship->reader, &payload, NULL, error)) != TIDE_OK)
+		if ((rc = journal_reader_next(ship->reader, &payload, NULL, error)) != TIDE_OK) {
+			if (rc == TIDE_CORRUPT)
+				shard__journal_damaged(ship->shard, error->message);
 			break;
+		}
 		if ((rc = unit_decode(&ship->arena, payload, &unit, error)) == TIDE_OK)
 			rc = send_unit(ship, &unit, out, batch);
 		arena_reset(&ship->arena);
