@@ -13,6 +13,7 @@
 struct order_table {
 	uint64_t id;
 	enum replica_state state;
+	enum table_rejoin rejoin;
 	struct {
 		struct jid origin;
 		uint64_t seq;
@@ -94,6 +95,8 @@ copy(struct order_table *to, const struct table_fold *from)
 {
 	to->n = 0;
 	to->state = from->state;
+	to->rejoin = from->rejoin;
+	to->rejoin = from->rejoin;
 	for (size_t i = 0; i < from->vector.n; i++)
 		*seq_of(to, from->vector.entries[i].origin) = from->vector.entries[i].mark.seq;
 }
@@ -107,7 +110,7 @@ began(struct world *world, uint8_t region)
 
 	for (size_t i = 0; i < fold->n_tables; i++) {
 		const struct table_fold *now = fold->tables[i];
-		struct order_table *was = table_of(order, region, now->id, true);
+		struct order_table *was = is_staged(now->id) ? NULL : table_of(order, region, now->id, true);
 
 		if (was == NULL)
 			continue;
@@ -160,6 +163,28 @@ own_record(struct world *world, uint8_t region, const struct record *record)
 	order->regions[region].own_clock = record->version.clock.v;
 }
 
+/* A replica that was merged with a snapshot came forward without records, once; never back. */
+static void
+merged(struct world *world, uint8_t region, const struct unit *unit)
+{
+	const struct fold *fold = &world_api(world, region)->shard->live;
+	struct note_walk walk = {unit->note};
+	struct note note;
+
+	while (unit->note.at != NULL && note_next(&walk, &world->scratch, &note) == TIDE_OK) {
+		struct order_table *was = table_of(order_of(world), region, note.table, false);
+		const struct table_fold *now = fold_table(fold, note.table);
+
+		if (note.kind != NOTE_REJOIN || note.step != REJOIN_END || was == NULL)
+			continue;
+		for (uint32_t i = 0; i < was->n; i++)
+			if (now != NULL && vector_get(&now->vector, was->at[i].origin).seq < was->at[i].seq)
+				world_fail(world, "order", "r%u merged table %llx and went back in %08x",
+				    region, (unsigned long long)note.table, was->at[i].origin.v);
+		was->state = REPLICA_MERGING;
+	}
+}
+
 static void
 on_unit(struct world *world, uint8_t region, const struct unit *unit)
 {
@@ -175,6 +200,7 @@ on_unit(struct world *world, uint8_t region, const struct unit *unit)
 		one_record(world, region, unit, own, &unit->entries[i]);
 		own_record(world, region, &unit->entries[i]);
 	}
+	merged(world, region, unit);
 }
 
 /* What follows its origins moved by records only. */
@@ -189,7 +215,7 @@ moved(struct world *world, uint8_t region)
 	order->regions[region].journal = fold->id;
 	for (size_t i = 0; i < fold->n_tables; i++) {
 		const struct table_fold *now = fold->tables[i];
-		struct order_table *was = table_of(order, region, now->id, true);
+		struct order_table *was = is_staged(now->id) ? NULL : table_of(order, region, now->id, true);
 
 		if (was == NULL)
 			continue;
