@@ -205,6 +205,7 @@ expr_action_append(struct expr_builder *b, struct expr_path *path, struct expr_n
 	action->index = b->actions_n++;
 	action->path = path;
 	action->value = value;
+	action->legacy = b->legacy;
 	if (b->actions == NULL)
 		b->actions = action;
 	else

@@ -80,6 +80,7 @@ struct expr_action {
 	uint32_t index; /* in the order written */
 	struct expr_path *path;
 	struct expr_node *value; /* NULL for REMOVE */
+	bool legacy; /* of AttributeUpdates: a wrong type has another sentence */
 	struct expr_action *next;
 };
 
@@ -109,10 +110,12 @@ struct expr_builder {
 
 	uint32_t operators;
 	bool syntax, overflow, redundant, nomem;
+	bool legacy; /* not a text but a parameter from before expressions: legacy.h */
 };
 
 struct expr_condition {
 	const struct expr_node *root;
+	bool legacy; /* faults found later have other sentences */
 	const struct bytes *names;
 	uint32_t names_n;
 };
@@ -132,6 +135,10 @@ struct expr_projection {
 	const struct bytes *names;
 	uint32_t names_n;
 };
+
+/* parse.c: what a checked builder has built. TIDE_NOMEM. */
+tide_err expr_condition_new(struct expr_builder *b, const struct expr_condition **out);
+tide_err expr_update_new(struct expr_builder *b, struct expr_action **sorted, const struct expr_update **out);
 
 /* lexer.re */
 struct expr_lexer {

@@ -94,16 +94,23 @@ check_once(const struct conditions *conditions, const struct expr_node *node, st
 	return TIDE_OK;
 }
 
-/* Recursion is as deep as the tree, which the parser's stack bounds. */
+/*
+ * Recursion is as deep as the tree, which the parser's stack bounds. KeyConditions (`legacy`) are one path, an operator and
+ * values each, no two of one name: the rest is checked against the schema.
+ */
 static tide_err
-collect(const struct expr_node *node, struct conditions *conditions, struct tide_error *error)
+collect(const struct expr_node *node, bool legacy, struct conditions *conditions, struct tide_error *error)
 {
 	tide_err rc;
 
 	if (node->op == EXPR_OP_AND) {
-		if ((rc = collect(node->args, conditions, error)) != TIDE_OK)
+		if ((rc = collect(node->args, legacy, conditions, error)) != TIDE_OK)
 			return rc;
-		return collect(node->args->next, conditions, error);
+		return collect(node->args->next, legacy, conditions, error);
+	}
+	if (legacy) {
+		conditions->at[conditions->n++] = node;
+		return TIDE_OK;
 	}
 	if ((rc = check_condition(node, error)) != TIDE_OK ||
 	    (rc = check_once(conditions, node, error)) != TIDE_OK)
@@ -118,7 +125,7 @@ expr_key_condition_check(const struct expr_condition *condition, struct tide_err
 	struct conditions conditions;
 
 	conditions.n = 0;
-	return collect(condition->root, &conditions, error);
+	return collect(condition->root, condition->legacy, &conditions, error);
 }
 
 /* ---- with the schema ---- */
@@ -212,6 +219,25 @@ value_of(const struct expr_node *node)
 	return node->args->op == EXPR_OP_VALUE ? node->args->value : node->args->next->value;
 }
 
+/* Of KeyConditions: any operator may stand there. */
+static tide_err
+check_indexable(const struct expr_node *node, struct tide_error *error)
+{
+	switch (node->op) {
+	case EXPR_OP_EQ:
+	case EXPR_OP_LT:
+	case EXPR_OP_LE:
+	case EXPR_OP_GT:
+	case EXPR_OP_GE:
+	case EXPR_OP_BETWEEN:
+	case EXPR_OP_BEGINS_WITH:
+		return TIDE_OK;
+	default:
+		return tide_fail(
+		    error, TIDE_VALIDATION, "Attempted conditional constraint is not an indexable operation");
+	}
+}
+
 tide_err
 expr_key_condition_derive(const struct expr_condition *condition, const struct expr_key_schema *schema,
     struct expr_key_condition *out, struct tide_error *error)
@@ -223,8 +249,10 @@ expr_key_condition_derive(const struct expr_condition *condition, const struct e
 	tide_err rc;
 
 	conditions.n = 0;
-	if ((rc = collect(condition->root, &conditions, error)) != TIDE_OK)
+	if ((rc = collect(condition->root, condition->legacy, &conditions, error)) != TIDE_OK)
 		return rc;
+	if (condition->legacy && conditions.n > keys)
+		return tide_fail(error, TIDE_VALIDATION, "Query key condition not supported");
 	if (conditions.n > keys)
 		return tide_fail(error, TIDE_VALIDATION,
 		    "The number of query conditions (%u) exceeds the number of key attributes defined in the "
@@ -234,6 +262,8 @@ expr_key_condition_derive(const struct expr_condition *condition, const struct e
 		return missed_fail(schema->partition, error);
 	if (conditions.n == 2 && (sort = condition_on(&conditions, schema->sort)) == NULL)
 		return missed_fail(schema->sort, error);
+	if (condition->legacy && (rc = check_indexable(partition, error)) != TIDE_OK)
+		return rc;
 	rc = check_values(partition, schema->partition, schema->partition_type, true, error);
 	if (rc != TIDE_OK)
 		return rc;
@@ -241,6 +271,8 @@ expr_key_condition_derive(const struct expr_condition *condition, const struct e
 		return tide_fail(error, TIDE_VALIDATION, "Query key condition not supported");
 	derived.partition = *value_of(partition);
 	if (sort != NULL) {
+		if (condition->legacy && (rc = check_indexable(sort, error)) != TIDE_OK)
+			return rc;
 		if ((rc = check_values(sort, schema->sort, schema->sort_type, false, error)) != TIDE_OK)
 			return rc;
 		derived.range = range_of(sort);
@@ -299,9 +331,9 @@ expr_filter_check_keys(
 	for (uint32_t i = 0; filter != NULL && i < filter->names_n; i++) {
 		if (is_key(schema, filter->names[i]))
 			return tide_fail(error, TIDE_VALIDATION,
-			    "Filter Expression can only contain non-primary key attributes: Primary key "
-			    "attribute: %.*s",
-			    (int)filter->names[i].n, (const char *)filter->names[i].at);
+			    "%s can only contain non-primary key attributes: Primary key attribute: %.*s",
+			    filter->legacy ? "QueryFilter" : "Filter Expression", (int)filter->names[i].n,
+			    (const char *)filter->names[i].at);
 	}
 	return TIDE_OK;
 }

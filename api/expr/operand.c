@@ -126,22 +126,36 @@ operand(const struct expr_node *node, struct arena *arena, const struct value *i
 	return rc;
 }
 
+/* An expression's operands are checked one by one; of AttributeUpdates both have one type. */
+static tide_err
+check_legacy(const struct expr_action *action, const struct value *old, struct tide_error *error)
+{
+	if (!action->legacy || old->type == action->value->value->type)
+		return TIDE_OK;
+	return tide_fail(error, TIDE_VALIDATION, "Type mismatch for attribute to update");
+}
+
 static tide_err
 add(const struct expr_action *action, struct arena *arena, const struct value *old, const struct value **out,
     struct tide_error *error)
 {
 	const struct value *operand_value = action->value->value;
 	struct value *result;
+	tide_err rc;
 
 	if (old == NULL) {
 		*out = operand_value;
 		return TIDE_OK;
 	}
+	if ((rc = check_legacy(action, old, error)) != TIDE_OK)
+		return rc;
 	if ((result = arena_calloc(arena, sizeof *result)) == NULL)
 		return TIDE_NOMEM;
 	*out = result;
 	if (operand_value->type == VALUE_N)
 		return sum(arena, old, operand_value, false, result, error);
+	if (operand_value->type == VALUE_L) /* AttributeUpdates only: the checks of expressions refuse it */
+		return list_append(arena, old, operand_value, result, error);
 	return set_combine(arena, old, operand_value, true, result, error);
 }
 
@@ -154,6 +168,8 @@ static tide_err delete (const struct expr_action *action, struct arena *arena, c
 	*out = NULL;
 	if (old == NULL)
 		return TIDE_OK;
+	if ((rc = check_legacy(action, old, error)) != TIDE_OK)
+		return rc;
 	if ((result = arena_calloc(arena, sizeof *result)) == NULL)
 		return TIDE_NOMEM;
 	if ((rc = set_combine(arena, old, action->value->value, false, result, error)) != TIDE_OK)

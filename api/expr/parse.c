@@ -105,22 +105,31 @@ condition_names(struct arena *arena, struct expr_condition *condition)
 }
 
 tide_err
+expr_condition_new(struct expr_builder *b, const struct expr_condition **out)
+{
+	struct expr_condition *condition = arena_calloc(b->arena, sizeof *condition);
+	tide_err rc;
+
+	if (condition == NULL)
+		return TIDE_NOMEM;
+	condition->root = b->root;
+	condition->legacy = b->legacy;
+	if ((rc = condition_names(b->arena, condition)) != TIDE_OK)
+		return rc;
+	*out = condition;
+	return TIDE_OK;
+}
+
+tide_err
 expr_condition_parse(struct arena *arena, enum expr_kind kind, struct bytes text, struct expr_scope *scope,
     const struct expr_condition **out, struct tide_error *error)
 {
 	struct expr_builder b = {.arena = arena, .kind = kind, .scope = scope, .error = error};
-	struct expr_condition *condition;
 	tide_err rc;
 
 	if ((rc = read_text(&b, text)) != TIDE_OK || (rc = expr_check_condition(&b)) != TIDE_OK)
 		return rc;
-	if ((condition = arena_calloc(arena, sizeof *condition)) == NULL)
-		return TIDE_NOMEM;
-	condition->root = b.root;
-	if ((rc = condition_names(arena, condition)) != TIDE_OK)
-		return rc;
-	*out = condition;
-	return TIDE_OK;
+	return expr_condition_new(&b, out);
 }
 
 uint32_t
@@ -133,26 +142,34 @@ expr_condition_names(const struct expr_condition *condition, const struct bytes 
 /* ---- updates ---- */
 
 tide_err
+expr_update_new(struct expr_builder *b, struct expr_action **sorted, const struct expr_update **out)
+{
+	struct expr_update *update = arena_calloc(b->arena, sizeof *update);
+	tide_err rc;
+
+	if (update == NULL)
+		return TIDE_NOMEM;
+	update->actions = b->actions;
+	update->n = b->actions_n;
+	update->creates = b->sections[EXPR_SET] > 0 || b->sections[EXPR_ADD] > 0;
+	if ((rc = expr_tree_build(b, sorted, &update->tree)) != TIDE_OK ||
+	    (rc = expr_tree_names(b->arena, update->tree, &update->names, &update->names_n)) != TIDE_OK)
+		return rc;
+	*out = update;
+	return TIDE_OK;
+}
+
+tide_err
 expr_update_parse(struct arena *arena, struct bytes text, struct expr_scope *scope,
     const struct expr_update **out, struct tide_error *error)
 {
 	struct expr_builder b = {.arena = arena, .kind = EXPR_UPDATE, .scope = scope, .error = error};
 	struct expr_action **sorted;
-	struct expr_update *update;
 	tide_err rc;
 
 	if ((rc = read_text(&b, text)) != TIDE_OK || (rc = expr_check_update(&b, &sorted)) != TIDE_OK)
 		return rc;
-	if ((update = arena_calloc(arena, sizeof *update)) == NULL)
-		return TIDE_NOMEM;
-	update->actions = b.actions;
-	update->n = b.actions_n;
-	update->creates = b.sections[EXPR_SET] > 0 || b.sections[EXPR_ADD] > 0;
-	if ((rc = expr_tree_build(&b, sorted, &update->tree)) != TIDE_OK ||
-	    (rc = expr_tree_names(arena, update->tree, &update->names, &update->names_n)) != TIDE_OK)
-		return rc;
-	*out = update;
-	return TIDE_OK;
+	return expr_update_new(&b, sorted, out);
 }
 
 uint32_t
@@ -199,6 +216,7 @@ expr_projection_of_names(struct arena *arena, const struct bytes *names, uint32_
     const struct expr_projection **out, struct tide_error *error)
 {
 	struct expr_builder b = {.arena = arena, .kind = EXPR_PROJECTION, .error = error};
+	const struct expr_action *twice = NULL; /* the first in the order given */
 	struct expr_action **sorted;
 	tide_err rc;
 
@@ -214,13 +232,14 @@ expr_projection_of_names(struct arena *arena, const struct bytes *names, uint32_
 	if ((rc = expr_tree_sort(&b, &sorted)) != TIDE_OK)
 		return rc;
 	for (uint32_t i = 1; i < n; i++) {
-		if (expr_path_equal(sorted[i - 1]->path, sorted[i]->path))
-			return tide_fail(error, TIDE_VALIDATION,
-			    "One or more parameter values were invalid: Duplicate value in attribute name: "
-			    "%.*s",
-			    (int)sorted[i]->path->first->name.n,
-			    (const char *)sorted[i]->path->first->name.at);
+		if (expr_path_equal(sorted[i - 1]->path, sorted[i]->path) &&
+		    (twice == NULL || sorted[i]->index < twice->index))
+			twice = sorted[i];
 	}
+	if (twice != NULL)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "One or more parameter values were invalid: Duplicate value in attribute name: %.*s",
+		    (int)twice->path->first->name.n, (const char *)twice->path->first->name.at);
 	return projection_new(&b, sorted, out);
 }
 

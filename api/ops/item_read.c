@@ -1,5 +1,7 @@
 #include "api/ops/item_read.h"
 
+#include "api/expr/legacy.h"
+
 tide_err
 item_read_write(
     struct arena *arena, struct bytes image, const struct expr_projection *projection, struct buf *out)
@@ -37,5 +39,7 @@ item_read_projection(struct arena *arena, const struct json *object, struct expr
 	const struct json *text = json_get(object, "ProjectionExpression");
 
 	*out = NULL;
-	return text == NULL ? TIDE_OK : expr_projection_parse(arena, text->text, scope, out, error);
+	if (text == NULL)
+		return expr_legacy_projection(arena, json_get(object, "AttributesToGet"), out, error);
+	return expr_projection_parse(arena, text->text, scope, out, error);
 }

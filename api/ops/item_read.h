@@ -17,7 +17,7 @@ tide_err item_read_write(
 /** Size of a stored item as DynamoDB counts it; `arena` holds a tree. TIDE_CORRUPT, TIDE_NOMEM. */
 tide_err item_read_size(struct arena *arena, struct bytes image, size_t *size);
 
-/** The ProjectionExpression of `object`; `*out` NULL when there is none. */
+/** The ProjectionExpression or AttributesToGet of `object`; `*out` NULL when there is none. */
 tide_err item_read_projection(struct arena *arena, const struct json *object, struct expr_scope *scope,
     const struct expr_projection **out, struct tide_error *error);
 

@@ -1,6 +1,12 @@
 #include "api/ops/item_write.h"
 
+#include "api/expr/legacy.h"
+
 #include <assert.h>
+
+/* what may not stand beside expressions, in the order in which DynamoDB lists them */
+static const char *const legacy[] = {"Expected", "ConditionalOperator", NULL};
+static const char *const legacy_of_update[] = {"AttributeUpdates", "Expected", "ConditionalOperator", NULL};
 
 tide_err
 item_write_begin(struct request *request, enum item_write_kind kind, const char *const *expressions,
@@ -16,7 +22,8 @@ item_write_begin(struct request *request, enum item_write_kind kind, const char 
 	write->kind = kind;
 	write->capacity = capacity_report_read(&request->body);
 	write->old_on_failure = return_on_failure_read(&request->body);
-	rc = expr_scope_read(&request->arena, &request->body, expressions, NULL, &write->scope, error);
+	rc = expr_scope_read(&request->arena, &request->body, expressions,
+	    kind == ITEM_UPDATE ? legacy_of_update : legacy, &write->scope, error);
 	if (rc != TIDE_OK)
 		return rc;
 	return return_values_read(&request->body, kind != ITEM_UPDATE, &write->returned, error);
@@ -26,10 +33,11 @@ tide_err
 item_write_condition(struct item_write *write, struct tide_error *error)
 {
 	struct request *request = write->request;
-	const struct json *text = json_get(&request->body, "ConditionExpression");
+	const struct json *body = &request->body, *text = json_get(body, "ConditionExpression");
 
 	if (text == NULL)
-		return TIDE_OK;
+		return expr_legacy_expected(&request->arena, json_get(body, "Expected"),
+		    json_get(body, "ConditionalOperator"), &write->condition, error);
 	return expr_condition_parse(
 	    &request->arena, EXPR_CONDITION, text->text, &write->scope, &write->condition, error);
 }

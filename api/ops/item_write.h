@@ -8,8 +8,8 @@
  *
  *     item_write_begin      Return* parameters, names and values
  *     (the operation)       its Item or Key
- *     item_write_condition  ConditionExpression
- *     (the operation)       UpdateExpression
+ *     item_write_condition  ConditionExpression or Expected
+ *     (the operation)       UpdateExpression or AttributeUpdates
  *     item_write_table      every name and value used; the table
  *     (the operation)       the key against the table's schema
  *     item_write_submit     or, after an error in any step, item_write_drop

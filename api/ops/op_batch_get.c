@@ -3,12 +3,14 @@
 #include "api/ops/capacity.h"
 #include "api/ops/item_key.h"
 #include "api/ops/item_read.h"
+#include "api/ops/legacy_shapes.h"
 #include "api/ops/ops.h"
 
 #define BATCH_KEYS_MAX 100
 #define BATCH_BYTES_MAX (16 * 1024 * 1024)
 
 static const char *const expressions[] = {"ProjectionExpression", NULL};
+static const char *const legacy[] = {"AttributesToGet", NULL};
 
 static const struct param key_shape[] = {
     {.name = "", .type = PARAM_ITEM, .java = "AttributeValue"},
@@ -22,7 +24,7 @@ static const struct param table_shape[] = {
 	.min = 1,
 	.max = BATCH_KEYS_MAX,
 	.members = key_shape},
-    {.name = "AttributesToGet", .type = PARAM_LIST, .flags = PARAM_REFUSED},
+    PARAM_ATTRIBUTES_TO_GET,
     {.name = "ConsistentRead", .type = PARAM_BOOLEAN},
     {.name = "ProjectionExpression", .type = PARAM_STRING},
     {.name = "ExpressionAttributeNames", .type = PARAM_MAP, .java = "java.lang.String"},
@@ -102,7 +104,7 @@ read_table(struct batch *batch, struct batch_table *wanted, struct tide_error *e
 	tide_err rc;
 
 	wanted->consistent = params_flag(wanted->wanted, "ConsistentRead", false);
-	if ((rc = expr_scope_read(arena, wanted->wanted, expressions, NULL, &scope, error)) != TIDE_OK)
+	if ((rc = expr_scope_read(arena, wanted->wanted, expressions, legacy, &scope, error)) != TIDE_OK)
 		return rc;
 	rc = item_read_projection(arena, wanted->wanted, &scope, &wanted->projection, error);
 	if (rc != TIDE_OK)
@@ -236,7 +238,8 @@ write_responses(struct batch *batch)
 static void
 write_unprocessed_table(struct buf *reply, const struct batch_table *wanted)
 {
-	const struct json *names = json_get(wanted->wanted, "ExpressionAttributeNames");
+	const struct json *names = json_get(wanted->wanted, "ExpressionAttributeNames"),
+			  *attributes = json_get(wanted->wanted, "AttributesToGet");
 	const char *comma = "";
 	uint32_t i;
 
@@ -250,7 +253,14 @@ write_unprocessed_table(struct buf *reply, const struct batch_table *wanted)
 		comma = ",";
 	}
 	buf_append_byte(reply, ']');
-	if (wanted->projection != NULL) {
+	if (attributes != NULL) {
+		buf_append_string(reply, ",\"AttributesToGet\":[");
+		for (i = 0; i < attributes->array.n; i++) {
+			buf_append_string(reply, i > 0 ? "," : "");
+			json_write_string(reply, attributes->array.at[i].text);
+		}
+		buf_append_byte(reply, ']');
+	} else if (wanted->projection != NULL) {
 		buf_append_string(reply, ",\"ProjectionExpression\":");
 		json_write_string(reply, params_string(wanted->wanted, "ProjectionExpression"));
 	}

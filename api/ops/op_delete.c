@@ -1,5 +1,6 @@
 /* DeleteItem */
 #include "api/ops/item_write.h"
+#include "api/ops/legacy_shapes.h"
 
 static const char *const expressions[] = {"ConditionExpression", NULL};
 
@@ -9,8 +10,8 @@ static const struct param shape[] = {
     {.name = "ReturnValues", .type = PARAM_STRING, .values = return_values_names},
     {.name = "ReturnItemCollectionMetrics", .type = PARAM_STRING, .values = item_collection_metrics_names},
     {.name = "Key", .type = PARAM_ITEM, .flags = PARAM_REQUIRED, .java = "AttributeValue"},
-    {.name = "ConditionalOperator", .type = PARAM_STRING, .flags = PARAM_REFUSED},
-    {.name = "Expected", .type = PARAM_MAP, .flags = PARAM_REFUSED},
+    PARAM_CONDITIONAL_OPERATOR,
+    PARAM_EXPECTED,
     {.name = "ReturnValuesOnConditionCheckFailure", .type = PARAM_STRING, .values = return_on_failure_names},
     {.name = "ConditionExpression", .type = PARAM_STRING},
     {.name = "ExpressionAttributeValues", .type = PARAM_ITEM, .java = "AttributeValue"},

@@ -2,13 +2,15 @@
 #include "api/ops/capacity.h"
 #include "api/ops/item_key.h"
 #include "api/ops/item_read.h"
+#include "api/ops/legacy_shapes.h"
 #include "api/ops/ops.h"
 
 static const char *const expressions[] = {"ProjectionExpression", NULL};
+static const char *const legacy[] = {"AttributesToGet", NULL};
 
 static const struct param shape[] = {
     {.name = "ReturnConsumedCapacity", .type = PARAM_STRING, .values = capacity_report_names},
-    {.name = "AttributesToGet", .type = PARAM_LIST, .flags = PARAM_REFUSED},
+    PARAM_ATTRIBUTES_TO_GET,
     PARAM_TABLE,
     {.name = "Key", .type = PARAM_ITEM, .flags = PARAM_REQUIRED, .java = "AttributeValue"},
     {.name = "ConsistentRead", .type = PARAM_BOOLEAN},
@@ -36,7 +38,7 @@ prepare(struct get *get, struct tide_error *error)
 	tide_err rc;
 
 	get->capacity = capacity_report_read(body);
-	if ((rc = expr_scope_read(arena, body, expressions, NULL, &scope, error)) != TIDE_OK)
+	if ((rc = expr_scope_read(arena, body, expressions, legacy, &scope, error)) != TIDE_OK)
 		return rc;
 	if ((rc = json_to_item(arena, json_get(body, "Key"), &key, error)) != TIDE_OK)
 		return rc;

@@ -1,5 +1,6 @@
 /* PutItem */
 #include "api/ops/item_write.h"
+#include "api/ops/legacy_shapes.h"
 
 static const char *const expressions[] = {"ConditionExpression", NULL};
 
@@ -7,8 +8,8 @@ static const struct param shape[] = {
     {.name = "ReturnConsumedCapacity", .type = PARAM_STRING, .values = capacity_report_names},
     PARAM_TABLE,
     {.name = "Item", .type = PARAM_ITEM, .flags = PARAM_REQUIRED, .java = "AttributeValue"},
-    {.name = "ConditionalOperator", .type = PARAM_STRING, .flags = PARAM_REFUSED},
-    {.name = "Expected", .type = PARAM_MAP, .flags = PARAM_REFUSED},
+    PARAM_CONDITIONAL_OPERATOR,
+    PARAM_EXPECTED,
     {.name = "ReturnValues", .type = PARAM_STRING, .values = return_values_names},
     {.name = "ReturnItemCollectionMetrics", .type = PARAM_STRING, .values = item_collection_metrics_names},
     {.name = "ReturnValuesOnConditionCheckFailure", .type = PARAM_STRING, .values = return_on_failure_names},

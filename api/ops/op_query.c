@@ -1,21 +1,26 @@
 /* Query: the items of one partition, in the order of the sort key. */
+#include "api/expr/legacy.h"
+#include "api/ops/legacy_shapes.h"
 #include "api/ops/page_read.h"
 #include "api/ops/query_range.h"
 
 /* in the order in which DynamoDB lists them */
 static const char *const expressions[] = {
     "ProjectionExpression", "FilterExpression", "KeyConditionExpression", NULL};
+static const char *const legacy[] = {
+    "AttributesToGet", "QueryFilter", "ConditionalOperator", "KeyConditions", NULL};
+static const struct page_parameters parameters = {expressions, legacy, "QueryFilter"};
 
 static const struct param shape[] = {
     {.name = "Select", .type = PARAM_STRING, .values = select_names},
     {.name = "IndexName", .type = PARAM_STRING, .min = 3, .max = 255, .pattern = PARAM_PATTERN_NAME},
     {.name = "ReturnConsumedCapacity", .type = PARAM_STRING, .values = capacity_report_names},
-    {.name = "QueryFilter", .type = PARAM_MAP, .flags = PARAM_REFUSED},
+    PARAM_CONDITIONS("QueryFilter"),
     PARAM_TABLE,
-    {.name = "ConditionalOperator", .type = PARAM_STRING, .flags = PARAM_REFUSED},
-    {.name = "AttributesToGet", .type = PARAM_LIST, .flags = PARAM_REFUSED},
+    PARAM_CONDITIONAL_OPERATOR,
+    PARAM_ATTRIBUTES_TO_GET,
     {.name = "Limit", .type = PARAM_INTEGER, .min = 1},
-    {.name = "KeyConditions", .type = PARAM_MAP, .flags = PARAM_REFUSED},
+    PARAM_CONDITIONS("KeyConditions"),
     {.name = "ExclusiveStartKey", .type = PARAM_ITEM, .java = "AttributeValue"},
     {.name = "ConsistentRead", .type = PARAM_BOOLEAN},
     {.name = "ScanIndexForward", .type = PARAM_BOOLEAN},
@@ -46,8 +51,11 @@ static tide_err
 parse_condition(struct page_read *read, const struct expr_condition **out, struct tide_error *error)
 {
 	struct request *request = read->request;
-	const struct json *text = json_get(&request->body, "KeyConditionExpression");
+	const struct json *text = json_get(&request->body, "KeyConditionExpression"),
+			  *conditions = json_get(&request->body, "KeyConditions");
 
+	if (text == NULL && conditions != NULL)
+		return expr_legacy_keys(&request->arena, conditions, out, error);
 	if (text == NULL)
 		return tide_fail(error, TIDE_VALIDATION,
 		    "Either the KeyConditions or KeyConditionExpression parameter must be specified in the "
@@ -121,7 +129,7 @@ op_query(struct request *request)
 
 	if (!ops_check(request, shape))
 		return;
-	rc = page_read_begin(&read, request, expressions, &error);
+	rc = page_read_begin(&read, request, &parameters, &error);
 	if (rc == TIDE_OK)
 		rc = parse_condition(&read, &condition, &error);
 	if (rc == TIDE_OK)

@@ -1,8 +1,11 @@
 /* Scan: a table in the order of its key hash, whole or one segment of it. */
+#include "api/ops/legacy_shapes.h"
 #include "api/ops/page_read.h"
 #include "api/ops/scan_segment.h"
 
 static const char *const expressions[] = {"ProjectionExpression", "FilterExpression", NULL};
+static const char *const legacy[] = {"AttributesToGet", "ScanFilter", "ConditionalOperator", NULL};
+static const struct page_parameters parameters = {expressions, legacy, "ScanFilter"};
 
 static const struct param shape[] = {
     {.name = "Select", .type = PARAM_STRING, .values = select_names},
@@ -10,11 +13,11 @@ static const struct param shape[] = {
     {.name = "TotalSegments", .type = PARAM_INTEGER, .min = 1, .max = 1000000},
     {.name = "ReturnConsumedCapacity", .type = PARAM_STRING, .values = capacity_report_names},
     PARAM_TABLE,
-    {.name = "ConditionalOperator", .type = PARAM_STRING, .flags = PARAM_REFUSED},
-    {.name = "ScanFilter", .type = PARAM_MAP, .flags = PARAM_REFUSED},
+    PARAM_CONDITIONAL_OPERATOR,
+    PARAM_CONDITIONS("ScanFilter"),
     {.name = "Segment", .type = PARAM_INTEGER, .min = 0, .max = 999999},
     {.name = "Limit", .type = PARAM_INTEGER, .min = 1},
-    {.name = "AttributesToGet", .type = PARAM_LIST, .flags = PARAM_REFUSED},
+    PARAM_ATTRIBUTES_TO_GET,
     {.name = "ExclusiveStartKey", .type = PARAM_ITEM, .java = "AttributeValue"},
     {.name = "ConsistentRead", .type = PARAM_BOOLEAN},
     {.name = "FilterExpression", .type = PARAM_STRING},
@@ -84,7 +87,7 @@ op_scan(struct request *request)
 
 	if (!ops_check(request, shape))
 		return;
-	rc = page_read_begin(&read, request, expressions, &error);
+	rc = page_read_begin(&read, request, &parameters, &error);
 	if (rc == TIDE_OK)
 		rc = read_segment(&request->body, &segment, &error);
 	if (rc == TIDE_OK) {

@@ -1,5 +1,7 @@
 /* UpdateItem */
+#include "api/expr/legacy.h"
 #include "api/ops/item_write.h"
+#include "api/ops/legacy_shapes.h"
 
 static const char *const expressions[] = {"UpdateExpression", "ConditionExpression", NULL};
 
@@ -9,9 +11,9 @@ static const struct param shape[] = {
     {.name = "ReturnItemCollectionMetrics", .type = PARAM_STRING, .values = item_collection_metrics_names},
     {.name = "ReturnValues", .type = PARAM_STRING, .values = return_values_names},
     {.name = "Key", .type = PARAM_ITEM, .flags = PARAM_REQUIRED, .java = "AttributeValue"},
-    {.name = "ConditionalOperator", .type = PARAM_STRING, .flags = PARAM_REFUSED},
-    {.name = "Expected", .type = PARAM_MAP, .flags = PARAM_REFUSED},
-    {.name = "AttributeUpdates", .type = PARAM_MAP, .flags = PARAM_REFUSED},
+    PARAM_CONDITIONAL_OPERATOR,
+    PARAM_EXPECTED,
+    PARAM_ATTRIBUTE_UPDATES,
     {.name = "ReturnValuesOnConditionCheckFailure", .type = PARAM_STRING, .values = return_on_failure_names},
     {.name = "ConditionExpression", .type = PARAM_STRING},
     {.name = "UpdateExpression", .type = PARAM_STRING},
@@ -42,11 +44,13 @@ prepare(struct item_write *write, struct tide_error *error)
 
 	if ((rc = item_write_read_key(write, error)) != TIDE_OK)
 		return rc;
-	if (text != NULL) {
+	if (text != NULL)
 		rc = expr_update_parse(&request->arena, text->text, &write->scope, &write->update, error);
-		if (rc != TIDE_OK)
-			return rc;
-	}
+	else
+		rc = expr_legacy_updates(
+		    &request->arena, json_get(&request->body, "AttributeUpdates"), &write->update, error);
+	if (rc != TIDE_OK)
+		return rc;
 	if ((rc = item_write_condition(write, error)) != TIDE_OK)
 		return rc;
 	if ((rc = item_write_table(write, error)) != TIDE_OK)

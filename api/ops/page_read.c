@@ -1,5 +1,7 @@
 #include "api/ops/page_read.h"
 
+#include "api/expr/legacy.h"
+
 #include "api/ops/item_read.h"
 #include "api/ops/page.h"
 
@@ -24,16 +26,16 @@ check_select(const struct page_read *read, struct tide_error *error)
 		    "SPECIFIC_ATTRIBUTES");
 	if (read->projection == NULL || select.n == 0 || bytes_is(select, "SPECIFIC_ATTRIBUTES"))
 		return TIDE_OK;
-	return tide_fail(error, TIDE_VALIDATION,
-	    "Cannot specify the ProjectionExpression when choosing to get %s",
+	return tide_fail(error, TIDE_VALIDATION, "Cannot specify the %s when choosing to get %s",
+	    json_get(body, "AttributesToGet") != NULL ? "AttributesToGet" : "ProjectionExpression",
 	    read->count_only                     ? "only the Count"
 	    : bytes_is(select, "ALL_ATTRIBUTES") ? "ALL_ATTRIBUTES"
 						 : "ALL_PROJECTED_ATTRIBUTES");
 }
 
 tide_err
-page_read_begin(
-    struct page_read *read, struct request *request, const char *const *expressions, struct tide_error *error)
+page_read_begin(struct page_read *read, struct request *request, const struct page_parameters *parameters,
+    struct tide_error *error)
 {
 	const struct json *body = &request->body, *filter = json_get(body, "FilterExpression");
 	struct arena *arena = &request->arena;
@@ -44,14 +46,17 @@ page_read_begin(
 	read->consistent = params_flag(body, "ConsistentRead", false);
 	read->limit = (uint64_t)params_number(body, "Limit", 0);
 	read->count_only = bytes_is(params_string(body, "Select"), "COUNT");
-	if ((rc = expr_scope_read(arena, body, expressions, NULL, &read->scope, error)) != TIDE_OK)
+	rc = expr_scope_read(arena, body, parameters->expressions, parameters->legacy, &read->scope, error);
+	if (rc != TIDE_OK)
 		return rc;
-	if (filter != NULL) {
+	if (filter != NULL)
 		rc = expr_condition_parse(
 		    arena, EXPR_FILTER, filter->text, &read->scope, &read->filter, error);
-		if (rc != TIDE_OK)
-			return rc;
-	}
+	else
+		rc = expr_legacy_filter(arena, json_get(body, parameters->filter),
+		    json_get(body, "ConditionalOperator"), &read->filter, error);
+	if (rc != TIDE_OK)
+		return rc;
 	rc = item_read_projection(arena, body, &read->scope, &read->projection, error);
 	return rc == TIDE_OK ? check_select(read, error) : rc;
 }

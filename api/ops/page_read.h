@@ -26,13 +26,19 @@ struct page_read {
 	uint64_t limit;
 };
 
+/* What differs between the two: `expressions` and `legacy` as in expr_scope_read. */
+struct page_parameters {
+	const char *const *expressions, *const *legacy;
+	const char *filter; /* QueryFilter or ScanFilter */
+};
+
 /**
  * What Query and Scan have in common, out of a checked request: names and values, filter, projection,
- * Select, Limit, ConsistentRead. `expressions` as in expr_scope_read. The caller checks what else it
+ * Select, Limit, ConsistentRead. The caller checks what else it
  * parses, then page_read_table.
  */
-tide_err page_read_begin(struct page_read *read, struct request *request, const char *const *expressions,
-    struct tide_error *error);
+tide_err page_read_begin(struct page_read *read, struct request *request,
+    const struct page_parameters *parameters, struct tide_error *error);
 
 /** Every name and value used; the table; no index of that name. */
 tide_err page_read_table(struct page_read *read, struct tide_error *error);
