@@ -103,6 +103,7 @@ sweep(struct world *world, uint8_t region)
 {
 	if (world->plan.collect)
 		world_collect(world, region);
+	world_rejoin(world, region);
 }
 
 const struct sim_actor actor_sweeper = {"sweeper", 8, sweep};

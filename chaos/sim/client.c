@@ -132,6 +132,8 @@ write_run(struct commit_op *op, struct group *group, struct tide_error *error)
 	bool nothing;
 	tide_err rc;
 
+	if (api == NULL) /* it is being stopped */
+		return tide_fail(error, TIDE_CLOSED, NULL);
 	if (!region_may_write(api))
 		return tide_fail(error, TIDE_UNAVAILABLE, NULL);
 	if (table == NULL || table->state != REPLICA_ACTIVE)
@@ -220,6 +222,8 @@ other_run(struct commit_op *op, struct group *group, struct tide_error *error)
 {
 	struct client_op *client = (struct client_op *)op;
 
+	if (world_api(client->world, client->region) == NULL)
+		return tide_fail(error, TIDE_CLOSED, NULL);
 	return client->run(client->world, client->region, group, client->arg, error);
 }
 

@@ -12,4 +12,4 @@ const struct sim_fault *const sim_faults[] = {&fault_crash, &fault_crash_both, &
     &fault_pause, &fault_trim, &fault_stop, NULL};
 
 const struct sim_check *const sim_checks[] = {&check_shipped, &check_order, &check_state, &check_causes,
-    &check_positions, &check_kept, &check_conflicts, &check_journal, &check_bounds, NULL};
+    &check_positions, &check_kept, &check_conflicts, &check_journal, &check_bounds, &check_guard, NULL};

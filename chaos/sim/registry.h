@@ -12,7 +12,7 @@ extern const struct sim_fault fault_crash, fault_crash_both, fault_crash_replica
     fault_skew, fault_jump, fault_drift, fault_frozen, fault_wipe, fault_pause, fault_trim, fault_stop;
 
 extern const struct sim_check check_state, check_order, check_causes, check_positions, check_conflicts,
-    check_shipped, check_bounds, check_journal, check_kept;
+    check_shipped, check_bounds, check_journal, check_kept, check_guard;
 
 /* Places in world->notes: what a check remembers. */
 enum check_notes { NOTES_ORDER, NOTES_STATE, NOTES_SHIPPED, NOTES_POSITIONS };

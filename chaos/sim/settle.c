@@ -99,6 +99,34 @@ same_vectors(struct world *world, uint8_t a, uint8_t b, char *why, size_t room)
 	return true;
 }
 
+static tide_err
+rejoin_run(struct world *world, uint8_t region, struct group *group, void *arg, struct tide_error *error)
+{
+	uint32_t n;
+	tide_err rc = group_rejoin_start(group, 0, &n);
+
+	(void)arg;
+	(void)region;
+	world->counters.rejoins += n;
+	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
+}
+
+/* What an operator does when status says so. */
+void
+world_rejoin(struct world *world, uint8_t region)
+{
+	const struct fold *fold;
+	bool needed = false;
+
+	if (world_api(world, region) == NULL)
+		return;
+	fold = &world_api(world, region)->shard->live;
+	for (size_t i = 0; i < fold->n_tables; i++)
+		needed |= fold->tables[i]->rejoin == REJOIN_NEEDED;
+	if (needed)
+		client_submit(world, region, "region rejoin", rejoin_run, NULL);
+}
+
 static bool
 converged(struct world *world, char *why, size_t room)
 {
@@ -111,8 +139,7 @@ converged(struct world *world, char *why, size_t room)
 			snprintf(why, room, "r%u may not write", r);
 			return false;
 		}
-		if (committer_queued(world_api(world, r)->committer) > 0 ||
-		    replicas_pending(world, r, why, room))
+		if (replicas_pending(world, r, why, room))
 			return false;
 	}
 	for (uint8_t a = 1; a <= world->plan.n_regions; a++)
@@ -156,6 +183,8 @@ world_settle(struct world *world)
 			world_fail(world, "converge", "%s", why);
 			return;
 		}
+		for (uint8_t r = 1; r <= world->plan.n_regions; r++)
+			world_rejoin(world, r);
 		world_work(world, 100);
 	}
 	if (!world_failed(world))

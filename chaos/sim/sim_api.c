@@ -77,6 +77,7 @@ open_shard(struct sim_api *api, struct tide_error *error)
 	    .journal_plugin = "memory",
 	    .region = owner->options.region,
 	    .segment_bytes = owner->options.segment_bytes,
+	    .trim_least = 1,
 	    .skew_ms_max = owner->options.skew_ms_max,
 	    .conflict_retention_ms = owner->options.conflict_retention_ms,
 	    .wall_ms = wall_of,

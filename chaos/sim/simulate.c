@@ -233,9 +233,9 @@ print_sum(const struct sum *sum, double seconds)
 	    N(deletes), N(refused), N(conflicts), N(collected));
 	printf("%llu crashes, %llu stops, %llu rebirths, %llu cuts, %llu lost and %llu repeated of %llu "
 	       "messages, "
-	       "%llu disk faults, %llu clock faults, %llu trims\n",
+	       "%llu disk faults, %llu clock faults, %llu trims, %llu rejoins\n",
 	    N(crashes), N(restarts), N(rebirths), N(cuts), N(lost), N(repeated), N(messages), N(disk_faults),
-	    N(clock_faults), N(trims));
+	    N(clock_faults), N(trims), N(rejoins));
 	printf("%llu records and %llu snapshot pieces shipped; %llu tables made, %llu deleted; %llu replicas "
 	       "added, "
 	       "%llu removed\n",

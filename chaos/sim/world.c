@@ -570,7 +570,9 @@ world_new(const struct world_options *options)
 	world->plan = world_plan_of(options);
 	world->now_ms = 1000;
 	arena_init(&world->scratch, 0);
-	mkdir(region_dir(world, 0, path), 0700);
+	nftw(region_dir(world, 0, path), remove_one, 16,
+	    FTW_DEPTH | FTW_PHYS); /* of a process of this number that died */
+	mkdir(path, 0700);
 	for (uint8_t r = 1; r <= world->plan.n_regions; r++) {
 		struct sim_region_options region = {.region = r,
 		    .n_regions = world->plan.n_regions,

@@ -78,7 +78,7 @@ struct world_plan {
 struct world_counters {
 	uint64_t events, messages, lost, repeated, writes, refused, deletes, conflicts, collected, bootstraps,
 	    rebirths, crashes, restarts, cuts, holds, trims, records_shipped, pieces, disk_faults,
-	    clock_faults, tables_made, tables_deleted, replicas_added, replicas_removed;
+	    clock_faults, rejoins, tables_made, tables_deleted, replicas_added, replicas_removed;
 };
 
 /* A table as its clients know it. */
@@ -172,6 +172,9 @@ void world_after(
 
 /** Let everything run for so long. */
 void world_work(struct world *world, uint64_t ms);
+
+/** Let a region's replicas rejoin that fell behind what its peers keep, if there are any. */
+void world_rejoin(struct world *world, uint8_t region);
 
 /** Let a region drop the tombstones that it may. */
 void world_collect(struct world *world, uint8_t region);

@@ -59,6 +59,7 @@ struct shard_options {
 	uint8_t region; /* this region's number, 1..255 */
 	uint8_t shard;
 	uint64_t segment_bytes; /* 0: default */
+	uint64_t trim_least; /* sequences: the journal is not trimmed for less; 0: 1024 */
 	uint64_t skew_ms_max; /* the clock guard's bound (max_clock_skew); 0: 500 ms */
 	uint64_t conflict_retention_ms; /* how long an entry of the conflict log is kept; 0: 30 days */
 	uint64_t (*wall_ms)(void *arg); /* NULL: the system's real-time clock */

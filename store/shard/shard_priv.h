@@ -14,7 +14,7 @@
 #define LAST_WRITTEN_SLOTS 65536
 #define RETIRED_MAX 4
 #define KEPT_MAX 8
-#define TRIM_LEAST 1024 /* sequences: trimming for less is not worth its notes */
+#define TRIM_LEAST 1024 /* sequences, by default: trimming for less is not worth its notes */
 
 /* What a region last told about its replicas. Volatile. */
 struct told {

@@ -139,7 +139,7 @@ group_trim(struct group *group, uint64_t retention_ms, uint64_t max_ms, uint64_t
 	*below = journal_first_seq(shard->journal);
 	if (!trim.all_told)
 		trim.below = trim.bound;
-	if (trim.below <= *below + TRIM_LEAST)
+	if (trim.below <= *below + (shard->options.trim_least > 0 ? shard->options.trim_least : TRIM_LEAST))
 		return TIDE_OK;
 	for (size_t i = 0; i < shard->work.n_tables; i++) {
 		struct table_fold *table = shard->work.tables[i];
