@@ -18,7 +18,8 @@ static const struct command commands[] = {
 	command_conflicts},
     {"lag", "PLACES --table T [--samples N] [--json]",
 	"measure replication lag per link, by writing and reading", command_lag},
-    {"check", "[--repair] DIR...", "verify folders of stopped regions: journal, store, totals", command_check},
+    {"check", "[--repair] DIR...", "verify folders of stopped regions: journal, store, totals",
+	command_check},
     {"call", "PLACE OPERATION [JSON] [--get PATH]", "one DynamoDB request, signed", command_call},
     {"region", "PLACES lost NAME | PLACES rejoin NAME [--table T] [--no-wait] | PLACES reincarnate NAME",
 	"declare a region lost; bring one back that was away for longer than journals are kept, or whose "
