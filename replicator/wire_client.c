@@ -21,7 +21,7 @@
 #define CONNECT_MS 10000 /* until the greeting is heard */
 #define STUCK_MS 60000 /* nothing can be sent for so long: the other end is gone */
 #define UNHEARD_MS                                                                                           \
-	15000 /* sent, and not acknowledged for so long: half-open; the kernel alone would wait 15 minutes */
+	15000 /* sent, and not acknowledged or not answered for so long: half-open, or out of step */
 #define TICK_MS 100
 #define STEPS_PER_TURN 256
 
@@ -39,6 +39,8 @@ struct wire_client {
 	/* --- the thread's --- */
 	unsigned seed;
 	char told[160]; /* why no connection comes about, as was told last */
+	uint64_t expired_at; /* since the last answer a call's time has run out, first then; 0: none */
+	uint64_t heard_bytes, heard_at; /* what had been read in all, and when that changed last */
 };
 
 static uint64_t
@@ -192,6 +194,8 @@ expire(struct wire_client *client, uint64_t now, tide_err why)
 		if (call == NULL)
 			return;
 		i--;
+		if (client->expired_at == 0)
+			client->expired_at = now;
 		call->failed = why;
 		call->done(call);
 	}
@@ -203,6 +207,7 @@ answer(struct wire_client *client, uint32_t number, struct wire_frame *frame)
 	uint32_t place = number & 0xffff;
 	struct call *call = NULL;
 
+	client->expired_at = 0;
 	pthread_mutex_lock(&client->channel.lock);
 	if (place < client->n_calls && client->calls[place]->number == number &&
 	    client->calls[place]->under_way)
@@ -351,6 +356,25 @@ send_all(struct wire_client *client)
 	return events;
 }
 
+/*
+ * Calls go unanswered, and nothing comes: whatever the other end or the line has lost, a new connection finds it again. Where bytes do
+ * come, they may be a large answer on a slow line, which is given more time.
+ */
+static bool
+deaf(struct wire_client *client, uint64_t now)
+{
+	uint64_t bytes = wire_client_bytes_in(client);
+
+	if (bytes != client->heard_bytes) {
+		client->heard_bytes = bytes;
+		client->heard_at = now;
+	}
+	if (client->expired_at == 0)
+		return false;
+	return now > client->expired_at + STUCK_MS ||
+	       (now > client->expired_at + UNHEARD_MS && now > client->heard_at + UNHEARD_MS);
+}
+
 /* True: it was connected for a while. */
 static bool
 live(struct wire_client *client, uint64_t until, char *why, size_t why_max)
@@ -360,6 +384,7 @@ live(struct wire_client *client, uint64_t until, char *why, size_t why_max)
 	bool greeted = false;
 	short events;
 
+	client->expired_at = 0;
 	while (!atomic_load(&client->stopping) && read_all(client, why, why_max) &&
 	       (events = send_all(client)) != 0) {
 		now = now_ms();
@@ -375,6 +400,8 @@ live(struct wire_client *client, uint64_t until, char *why, size_t why_max)
 		if (now >= tick_at) {
 			expire(client, now, TIDE_AGAIN);
 			tick_at = now + TICK_MS;
+			if (deaf(client, now))
+				break;
 		}
 		wait_for(client, channel->stream.fd, events, TICK_MS);
 	}

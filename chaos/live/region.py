@@ -86,9 +86,12 @@ class Region:
         self.data.mkdir(parents=True)
         self.faults = {kind: Faults(self.folder / f"{kind}.faults") for kind in KINDS}
 
-    def configure(self, regions, settings):
+    def configure(self, regions, settings, certificates=None):
+        scheme = "tls+tcp" if certificates else "tcp"
         peers = ",\n".join(
-            '    {{ region = "{}"; number = {}; address = "tcp://{}:{}"; }}'.format(far.name, far.number, *self.network.peer(self.name, far.name))
+            '    {{ region = "{}"; number = {}; address = "{}://{}:{}"; }}'.format(
+                far.name, far.number, scheme, *self.network.peer(self.name, far.name)
+            )
             for far in regions
             if far is not self
         )
@@ -97,11 +100,15 @@ class Region:
             "store": {"cache_mb": "16", "write_buffer_mb": "4"},
             "journal": {"segment_mb": "4", "checkpoint_mb": "16"},
             "replication": {
-                "listen": '"tcp://{}:{}"'.format(*self.network.replication(self.name)),
+                "listen": '"{}://{}:{}"'.format(scheme, *self.network.replication(self.name)),
                 "endpoint": f'"ipc://{self.endpoint}"',
                 "peers": f"(\n{peers}\n  )",
             },
         }
+        if certificates:
+            groups["replication"]["tls"] = (
+                f'{{ ca = "{certificates}/ca.pem"; certificate = "{certificates}/{self.name}.pem"; key = "{certificates}/{self.name}.key"; }}'
+            )
         top = {"region": f'"{self.name}"', "number": self.number, "data": f'"{self.data}"'}
         for group, key, value in settings:
             (top if group is None else groups.setdefault(group, {}))[key] = value

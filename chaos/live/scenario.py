@@ -47,6 +47,7 @@ class Scenario:
     settings: list  # (group or None, key, value) of `config`
     disks: int  # bytes of each region's own disk; 0: the folder's
     supervise: bool
+    tls: bool = False
     text: str = ""
 
     def walk(self, statements=None):
@@ -125,7 +126,7 @@ def one_of(*words):
 process = one_of(*PROCESSES)
 ARROWS = {"->": False, "<->": True}
 SHAPES = {
-    "delay": duration, "jitter": duration, "loss": percent, "duplicate": percent, "reorder": percent, "corrupt": percent,
+    "delay": duration, "jitter": duration, "loss": percent, "duplicate": percent, "reorder": percent, "corrupt": percent, "tamper": percent,
     "rate": rate, "mtu": count,
 }  # fmt: skip
 
@@ -207,7 +208,7 @@ def read_ends(words):
 
 
 def read_network(words):
-    """network REGION... ->|<-> REGION... clear | [delay D] [jitter D] [loss %] [duplicate %] [reorder %] [corrupt %] [rate R] [mtu BYTES]"""
+    """network REGION... ->|<-> REGION... clear | [delay D] [jitter D] [loss %] [duplicate %] [reorder %] [corrupt %] [tamper %] [rate R] [mtu BYTES]"""
     ends = read_ends(words)
     if words.maybe("clear"):
         return {**ends, "shape": {}}
@@ -405,7 +406,7 @@ STATEMENTS = {
     "repeat": read_repeat,
 }  # fmt: skip
 HEAD = {
-    "regions": "regions N", "config": "config [GROUP] KEY VALUE", "disks": "disks SIZE", "supervise": "supervise",
+    "regions": "regions N", "config": "config [GROUP] KEY VALUE", "disks": "disks SIZE", "supervise": "supervise", "tls": "tls",
 }  # fmt: skip
 
 
@@ -479,7 +480,7 @@ class Parser:
         elif rest:
             raise Bad("takes no argument")
         else:
-            self.scenario.supervise = True
+            setattr(self.scenario, word, True)  # supervise, tls
 
     def statement(self, line, words, text):
         self.started = True

@@ -159,8 +159,10 @@ class World(Actions):
             self.regions.append(region)
             if self.scenario.disks:
                 region.mount(self.scenario.disks)
+        if self.scenario.tls:
+            sh(HERE.parents[1] / "deploy" / "test-ca", self.folder / "certificates", *names)
         for region in self.regions:
-            region.configure(self.regions, self.scenario.settings)
+            region.configure(self.regions, self.scenario.settings, self.folder / "certificates" if self.scenario.tls else None)
             region.start("api", ready=False)
         for region in self.regions:
             region.wait_ready(SETUP_SECONDS)

@@ -8,7 +8,8 @@
  *
  * Commands on stdin, one per line; answers "ok" or "error: ..." on stdout. A and B are ports or `*`; from A to B only:
  *
- *     set A B [delay=MS] [jitter=MS] [loss=%] [duplicate=%] [reorder=%] [corrupt=%] [rate=KBIT] [mtu=BYTES]
+ *     set A B [delay=MS] [jitter=MS] [loss=%] [duplicate=%] [reorder=%] [corrupt=%] [tamper=%] [rate=KBIT] [mtu=BYTES]
+ *                 (corrupt: a bit is flipped, which TCP's checksum finds; tamper: in TCP's payload, with the checksum made to fit)
  *     cut A B
  *     heal A B        takes back the cut; what was set stays
  *     forget A B      TCP connections that are open now never pass again, and neither end is told: half-open; new ones pass
@@ -42,7 +43,7 @@
 
 struct rule {
 	bool cut;
-	double delay_ms, jitter_ms, loss, duplicate, reorder, corrupt, rate_kbit;
+	double delay_ms, jitter_ms, loss, duplicate, reorder, corrupt, tamper, rate_kbit;
 	uint32_t mtu;
 	uint64_t free_us; /* with a rate: when the line can take the next frame */
 	uint64_t last_us; /* when the last frame comes out: jitter does not reorder, `reorder` does */
@@ -140,6 +141,47 @@ pop(void)
 
 /* --- forwarding --- */
 
+/* Where TCP's payload begins in an IPv4 frame; 0: there is none. */
+static uint32_t
+payload_of(const uint8_t *bytes, uint32_t n)
+{
+	const uint8_t *ip = bytes + ETH_HLEN;
+	uint32_t head, at;
+
+	if (n < ETH_HLEN + 40 || bytes[12] != 8 || bytes[13] != 0 || ip[0] >> 4 != 4 || ip[9] != IPPROTO_TCP)
+		return 0;
+	head = (ip[0] & 15u) * 4;
+	if (head < 20 || n < ETH_HLEN + head + 20)
+		return 0;
+	at = ETH_HLEN + head + (ip[head + 12] >> 4) * 4u;
+	return at < n ? at : 0;
+}
+
+/* Flip a bit and have the checksum agree (RFC 1624, equation 3). */
+static void
+tamper(uint8_t *bytes, uint32_t n)
+{
+	uint32_t payload = payload_of(bytes, n), tcp, at, sum;
+	uint8_t bit;
+
+	if (payload == 0)
+		return;
+	tcp = ETH_HLEN + (bytes[ETH_HLEN] & 15u) * 4;
+	at = payload + draw() % (n - payload);
+	bit = (uint8_t)(1u << draw() % 8);
+	/* ~(~old sum + ~old word + new word): which half of a word the byte is depends on where TCP begins. */
+	sum = (uint32_t)(uint16_t) ~(bytes[tcp + 16] << 8 | bytes[tcp + 17]);
+	if ((at - tcp) % 2 == 0)
+		sum += (uint32_t)(uint16_t) ~(bytes[at] << 8) + (uint32_t)((bytes[at] ^ bit) << 8);
+	else
+		sum += (uint32_t)(uint16_t)~bytes[at] + (uint32_t)(bytes[at] ^ bit);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	bytes[tcp + 16] = (uint8_t)(~sum >> 8);
+	bytes[tcp + 17] = (uint8_t)~sum;
+	bytes[at] ^= bit;
+}
+
 static void
 wait_for(struct rule *rule, uint8_t to, const uint8_t *bytes, uint32_t n, uint64_t due_us)
 {
@@ -152,6 +194,8 @@ wait_for(struct rule *rule, uint8_t to, const uint8_t *bytes, uint32_t n, uint64
 	/* Beyond the head: what is damaged has to get there. */
 	if (happens(rule->corrupt) && n > ETH_HLEN + 20)
 		frame->bytes[ETH_HLEN + 20 + draw() % (n - ETH_HLEN - 20)] ^= (uint8_t)(1u << draw() % 8);
+	if (happens(rule->tamper))
+		tamper(frame->bytes, n);
 	push(frame);
 }
 
@@ -303,6 +347,8 @@ parse(struct rule *rule, char **save)
 			rule->reorder = value;
 		else if (strcmp(word, "corrupt") == 0)
 			rule->corrupt = value;
+		else if (strcmp(word, "tamper") == 0)
+			rule->tamper = value;
 		else if (strcmp(word, "rate") == 0)
 			rule->rate_kbit = value;
 		else if (strcmp(word, "mtu") == 0)
