@@ -54,7 +54,9 @@ take_state(struct group *group, const struct wire_hello *hello)
 	if (tables != NULL && dead != NULL) {
 		for (uint32_t i = 0; i < state->n_tables; i++)
 			tables[i] = (struct told_table){state->tables[i].id,
-			    (enum replica_state)state->tables[i].state, state->tables[i].vector};
+			    (enum replica_state)state->tables[i].state, state->tables[i].vector,
+			    replica_loads((enum replica_state)state->tables[i].state,
+				(enum table_rejoin)state->tables[i].rejoin)};
 		for (uint32_t i = 0; i < state->n_dead; i++)
 			dead[i] = (struct told_dead){state->dead[i].region, state->dead[i].incarnation};
 		rc = group_heard(group, state->id, tables, state->n_tables, dead, state->n_dead);

@@ -13,6 +13,8 @@
  * told of it either, it too got it from a member that had it earlier still, and so on: this ends at a member that told of it, and what
  * was told we have. A region's next incarnation begins with nothing and is a member from then on.
  *
+ * A replica that loads a snapshot may hold more than it tells; nothing is closed meanwhile.
+ *
  * A table that we do not hold must be level where it is held: what we may load of it later is then all that there is.
  */
 #include <stdlib.h>
@@ -152,6 +154,8 @@ has_more(const struct shard *shard, const struct told *told, struct jid origin)
 
 		if (there->state == REPLICA_ABSENT)
 			continue;
+		if (there->loading)
+			return true; /* perhaps: it will tell when it is loaded */
 		if (ours == NULL || ours->state == REPLICA_ABSENT) {
 			if (!level_elsewhere(shard, there->table, origin, seq))
 				return true;

@@ -51,6 +51,14 @@ enum table_rejoin {
 	REJOIN_FOLLOWING, /* merged; not yet at the cut of the region's other tables */
 };
 
+/** Does it hold, or may it hold, more than its vector says: of a snapshot that is not the replica's yet? */
+static inline bool
+replica_loads(enum replica_state state, enum table_rejoin rejoin)
+{
+	return state == REPLICA_CREATING || state == REPLICA_MERGING ||
+	       (rejoin >= REJOIN_LOADING && rejoin <= REJOIN_MERGING);
+}
+
 struct shard_options {
 	const char *dir;
 	const char *kv_plugin; /* "leveldb", "memory" */

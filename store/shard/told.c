@@ -78,6 +78,7 @@ add(struct told_list *list, struct jid origin, const struct told_table *tables, 
 	for (; told->n < n; told->n++) {
 		told->tables[told->n].table = tables[told->n].table;
 		told->tables[told->n].state = tables[told->n].state;
+		told->tables[told->n].loading = tables[told->n].loading;
 		if ((rc = vector_copy(&told->tables[told->n].vector, &tables[told->n].vector)) != TIDE_OK) {
 			/* Half of it would say that the other tables are not there. */
 			release(told);

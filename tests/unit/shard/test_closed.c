@@ -54,11 +54,11 @@ lose(struct world *world)
 
 /* Region 1 wrote five items, of which region 2 has all and region 3 two; then its folder is lost. */
 static struct jid
-a_lost_region(struct world *world)
+a_lost_region_of(struct world *world, unsigned regions)
 {
 	struct jid dead;
 
-	world_open(world, 3, "leveldb");
+	world_open(world, regions, "leveldb");
 	world_table(world, USER_TABLE);
 	put(world, 1, "a", "1");
 	put(world, 1, "b", "1");
@@ -70,6 +70,12 @@ a_lost_region(struct world *world)
 	dead = shard_id(world->shard[1]);
 	lose(world);
 	return dead;
+}
+
+static struct jid
+a_lost_region(struct world *world)
+{
+	return a_lost_region_of(world, 3);
 }
 
 static void
@@ -97,6 +103,39 @@ a_journal_is_closed_when_all_know_and_nobody_has_more(void **state)
 	assert_int_equal(closed(&world, 1, 1), 1);
 	settle(&world);
 	assert_converged(&world, USER_TABLE);
+	world_close(&world);
+}
+
+/* Region 4 has loaded from region 2 what region 2 alone had of the dead journal; then region 2 is lost, too. */
+static void
+nothing_is_closed_while_a_replica_loads(void **state)
+{
+	struct snapshot *snapshot;
+	struct world world;
+	char key[8];
+
+	(void)state;
+	a_lost_region_of(&world, 4);
+	for (unsigned i = 0; i < 30; i++) {
+		snprintf(key, sizeof key, "f%u", i);
+		put(&world, 2, key, "what makes a snapshot of more than one piece");
+	}
+	for (unsigned r = 2; r <= 4; r++)
+		note(&world, r, 1, false);
+	set_state(&world, 4, USER_TABLE, REPLICA_CREATING);
+	assert_int_equal(snapshot_open(world.shard[2], USER_TABLE, &snapshot), TIDE_OK);
+	assert_false(load_step(&world, 4, snapshot, 2, USER_TABLE, 7));
+	region_stop(&world, 2, false);
+	for (unsigned r = 1; r <= 4; r++)
+		if (r != 2)
+			note(&world, r, 2, true);
+	tell_all(&world);
+	assert_int_equal(closed(&world, 3, 1), 0);
+	set_state(&world, 4, USER_TABLE, REPLICA_ABSENT); /* it was in vain */
+	tell_all(&world);
+	assert_int_equal(closed(&world, 3, 1), 1);
+	region_start(&world, 2);
+	snapshot_close(snapshot);
 	world_close(&world);
 }
 
@@ -391,6 +430,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_journal_is_closed_when_all_know_and_nobody_has_more),
+	    cmocka_unit_test(nothing_is_closed_while_a_replica_loads),
 	    cmocka_unit_test(what_is_closed_is_durable),
 	    cmocka_unit_test(a_region_not_yet_heard_of_is_waited_for),
 	    cmocka_unit_test(an_answer_that_knew_fewer_deaths_does_not_count),
