@@ -54,6 +54,7 @@
 	X(LIMIT_EXCEEDED, DYNAMODB "LimitExceededException", 400, "Limit exceeded")                          \
 	X(ITEM_COLLECTION_SIZE, DYNAMODB "ItemCollectionSizeLimitExceededException", 400, "")                \
 	X(GLOBAL_TABLE_NOT_FOUND, DYNAMODB "GlobalTableNotFoundException", 400, "")                          \
+	X(POLICY_NOT_FOUND, DYNAMODB "PolicyNotFoundException", 400, "")                                     \
 	X(THROTTLED, CORAL_AVAILABILITY "ThrottlingException", 400,                                          \
 	    "Rate of requests exceeds the allowed throughput")                                               \
 	X(REQUEST_TOO_LARGE, CORAL "RequestEntityTooLargeException", 413, "Request is too large")

@@ -5,6 +5,7 @@
 #include "api/membership.h"
 #include "api/ops/table_describe.h"
 #include "api/ops/table_settings.h"
+#include "api/ops/tags.h"
 
 #define RESERVED_PREFIX "tidemark."
 #define UNITS_MAX 1000000000000
@@ -55,7 +56,7 @@ static const struct param shape[] = {
 	.type = PARAM_STRUCT,
 	.members = table_sse_shape,
 	.java = "SSESpecification"},
-    {.name = "Tags", .flags = PARAM_REFUSED},
+    {.name = "Tags", .type = PARAM_LIST, .members = &tags_element},
     {.name = "TableClass", .type = PARAM_STRING, .values = table_classes},
     {.name = "DeletionProtectionEnabled", .type = PARAM_BOOLEAN},
     {.name = "WarmThroughput", .flags = PARAM_REFUSED},
@@ -204,6 +205,17 @@ read_stream(const struct json *body, struct table *table, uint64_t now_ms, struc
 	return TIDE_OK;
 }
 
+static tide_err
+read_tags(const struct json *body, struct table *table, struct tide_error *error)
+{
+	const struct json *tags = json_get(body, "Tags");
+	tide_err rc;
+
+	if (tags == NULL)
+		return TIDE_OK;
+	return (rc = tags_check(tags, error)) == TIDE_OK ? tags_merge(table, tags, error) : rc;
+}
+
 /* Ids are never reused in the cluster: 63 random bits. */
 static tide_err
 new_id(uint64_t *id)
@@ -235,7 +247,8 @@ read_request(struct region *region, const struct json *body, struct table *table
 	    (rc = read_attributes(json_get(body, "AttributeDefinitions"), table, error)) != TIDE_OK ||
 	    (rc = read_keys(json_get(body, "KeySchema"), table, error)) != TIDE_OK ||
 	    (rc = read_stream(body, table, now_ms, error)) != TIDE_OK ||
-	    (rc = table_settings_refuse(body, error)) != TIDE_OK)
+	    (rc = table_settings_refuse(body, error)) != TIDE_OK ||
+	    (rc = read_tags(body, table, error)) != TIDE_OK)
 		return rc;
 	table->deletion_protection = params_flag(body, "DeletionProtectionEnabled", false);
 	table->created_ms = now_ms;

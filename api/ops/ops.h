@@ -25,6 +25,25 @@ void op_list_global_tables(struct request *request);
 void op_update_global_table_settings(struct request *request);
 void op_describe_global_table_settings(struct request *request);
 
+/* settings of tables by operations of their own */
+void op_tag_resource(struct request *request);
+void op_untag_resource(struct request *request);
+void op_list_tags_of_resource(struct request *request);
+void op_update_time_to_live(struct request *request);
+void op_describe_time_to_live(struct request *request);
+void op_put_resource_policy(struct request *request);
+void op_get_resource_policy(struct request *request);
+void op_delete_resource_policy(struct request *request);
+void op_update_contributor_insights(struct request *request);
+void op_describe_contributor_insights(struct request *request);
+void op_list_contributor_insights(struct request *request);
+void op_enable_kinesis(struct request *request);
+void op_disable_kinesis(struct request *request);
+void op_update_kinesis(struct request *request);
+void op_describe_kinesis(struct request *request);
+void op_describe_replica_auto_scaling(struct request *request);
+void op_update_replica_auto_scaling(struct request *request);
+
 /* service */
 void op_describe_endpoints(struct request *request);
 void op_describe_limits(struct request *request);

@@ -10,7 +10,8 @@
  *     wanted#REGION       should that region hold a replica?                    any region
  *     status#REGION       what that replica is now; may refuse "name taken"     that region only
  *     name#REGION         (name -> id) in that region                           that region only
- *     protection#REGION   deletion protection there                             that region only
+ *     ttl, class, encryption, maximum, warm   one fact per setting              any region
+ *     protection#REGION, tags#REGION, policy#REGION   that replica's own        that region only
  *
  * Two more kinds of items are in TABLE_REGIONAL only: ("names", NAME) -> id, the claim that makes a name unique in this region
  * (read through the group, so two CreateTable of one group meet), and ("region", "counted") (api/membership.h).
@@ -70,6 +71,21 @@ tide_err catalog_write_new(
 tide_err catalog_write_stream(struct group *group, const struct table *table);
 tide_err catalog_write_billing(struct group *group, const struct table *table);
 tide_err catalog_write_protection(struct catalog *catalog, struct group *group, const struct table *table);
+
+/* In the order of the kinds of facts. */
+enum table_setting {
+	SETTING_TTL,
+	SETTING_CLASS,
+	SETTING_ENCRYPTION,
+	SETTING_MAXIMUM,
+	SETTING_WARM,
+	SETTING_TAGS, /* these two are this region's own */
+	SETTING_POLICY,
+};
+
+/** One of them as it stands in `table`; where the table has it no more, its fact goes. */
+tide_err catalog_write_setting(
+    struct catalog *catalog, struct group *group, const struct table *table, enum table_setting setting);
 
 /** A regional table becomes global with this region as its first, ACTIVE replica: its facts move to TABLE_CATALOG. `table` is stale after. */
 tide_err catalog_write_global(struct catalog *catalog, struct group *group, const struct table *table);

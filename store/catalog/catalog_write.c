@@ -48,7 +48,7 @@ id_format(uint64_t id, char text[17])
 	snprintf(text, 17, "%016llx", (unsigned long long)id);
 }
 
-static tide_err
+tide_err
 fact_put(struct group *group, uint64_t in, uint64_t id, enum fact_kind kind, const char *region,
     const struct value *value)
 {
@@ -59,7 +59,7 @@ fact_put(struct group *group, uint64_t in, uint64_t id, enum fact_kind kind, con
 	return item_put(group, in, partition, sort, value);
 }
 
-static tide_err
+tide_err
 fact_delete(struct group *group, uint64_t in, uint64_t id, enum fact_kind kind, const char *region)
 {
 	char partition[17], sort[FACT_NAME_MAX + 1];
@@ -67,31 +67,6 @@ fact_delete(struct group *group, uint64_t in, uint64_t id, enum fact_kind kind, 
 	id_format(id, partition);
 	fact_name_format(kind, region, sort);
 	return item_delete(group, in, partition, sort);
-}
-
-/* --- values --- */
-
-static struct value
-text_value(const char *text)
-{
-	return (struct value){.type = VALUE_S, .text = bytes_of_string(text)};
-}
-
-static struct value
-bool_value(bool flag)
-{
-	return (struct value){.type = VALUE_BOOL, .boolean = flag};
-}
-
-struct number_text {
-	char at[24];
-};
-
-static struct value
-number_value(uint64_t v, struct number_text *text)
-{
-	snprintf(text->at, sizeof text->at, "%llu", (unsigned long long)v);
-	return (struct value){.type = VALUE_N, .text = bytes_of_string(text->at)};
 }
 
 /* --- reading through the group --- */
@@ -214,7 +189,7 @@ claim_put(struct group *group, const struct table *table)
 	struct value v;
 
 	id_format(table->id, id);
-	v = text_value(id);
+	v = fact_text(id);
 	return item_put(group, TABLE_REGIONAL, NAME_ITEMS, table->name, &v);
 }
 
@@ -235,7 +210,7 @@ tide_err
 catalog_write_claim(
     struct catalog *catalog, struct group *group, const struct table *table, struct tide_error *error)
 {
-	struct value v = text_value(table->name);
+	struct value v = fact_text(table->name);
 	bool held;
 	tide_err rc;
 
@@ -255,14 +230,14 @@ write_schema(struct group *group, uint64_t in, const struct table *table)
 {
 	struct value *list = calloc(table->n_attributes + 1, sizeof *list);
 	struct member *pairs = calloc(2 * (size_t)table->n_attributes + 1, sizeof *pairs);
-	struct number_text created;
+	struct fact_number created;
 	tide_err rc = TIDE_NOMEM;
 
 	if (list != NULL && pairs != NULL) {
 		struct member members[] = {
 		    {BYTES_LITERAL("attributes"), {.type = VALUE_L, .list = {list, table->n_attributes}}},
-		    {BYTES_LITERAL("created"), number_value(table->created_ms, &created)},
-		    {BYTES_LITERAL("name"), text_value(table->name)},
+		    {BYTES_LITERAL("created"), fact_number(table->created_ms, &created)},
+		    {BYTES_LITERAL("name"), fact_text(table->name)},
 		    {BYTES_LITERAL("partition"), {.type = VALUE_S, .text = table->partition.name}},
 		    {BYTES_LITERAL("sort"), {.type = VALUE_S, .text = table->sort.name}},
 		};
@@ -274,7 +249,7 @@ write_schema(struct group *group, uint64_t in, const struct table *table)
 			pair[0] = (struct member){
 			    BYTES_LITERAL("name"), {.type = VALUE_S, .text = table->attributes[i].name}};
 			pair[1] = (struct member){
-			    BYTES_LITERAL("type"), text_value(value_type_name(table->attributes[i].type))};
+			    BYTES_LITERAL("type"), fact_text(value_type_name(table->attributes[i].type))};
 			list[i] = (struct value){.type = VALUE_M, .map = {pair, 2}};
 		}
 		rc = fact_put(group, in, table->id, FACT_SCHEMA, "", &v);
@@ -287,11 +262,11 @@ write_schema(struct group *group, uint64_t in, const struct table *table)
 static tide_err
 write_stream(struct group *group, uint64_t in, const struct table *table)
 {
-	struct number_text created;
+	struct fact_number created;
 	struct member members[] = {
-	    {BYTES_LITERAL("created"), number_value(table->stream_created_ms, &created)},
-	    {BYTES_LITERAL("label"), text_value(table->stream_label)},
-	    {BYTES_LITERAL("view"), text_value(stream_view_name(table->stream))},
+	    {BYTES_LITERAL("created"), fact_number(table->stream_created_ms, &created)},
+	    {BYTES_LITERAL("label"), fact_text(table->stream_label)},
+	    {BYTES_LITERAL("view"), fact_text(stream_view_name(table->stream))},
 	};
 	struct value v = {.type = VALUE_M, .map = {members, 3}};
 
@@ -301,12 +276,12 @@ write_stream(struct group *group, uint64_t in, const struct table *table)
 static tide_err
 write_billing(struct group *group, uint64_t in, const struct table *table)
 {
-	struct number_text since, read, write;
+	struct fact_number since, read, write;
 	struct member members[] = {
-	    {BYTES_LITERAL("on_demand"), bool_value(table->on_demand)},
-	    {BYTES_LITERAL("on_demand_since"), number_value(table->on_demand_since_ms, &since)},
-	    {BYTES_LITERAL("read"), number_value(table->read_units, &read)},
-	    {BYTES_LITERAL("write"), number_value(table->write_units, &write)},
+	    {BYTES_LITERAL("on_demand"), fact_bool(table->on_demand)},
+	    {BYTES_LITERAL("on_demand_since"), fact_number(table->on_demand_since_ms, &since)},
+	    {BYTES_LITERAL("read"), fact_number(table->read_units, &read)},
+	    {BYTES_LITERAL("write"), fact_number(table->write_units, &write)},
 	};
 	struct value v = {.type = VALUE_M, .map = {members, 4}};
 
@@ -316,7 +291,7 @@ write_billing(struct group *group, uint64_t in, const struct table *table)
 static tide_err
 write_protection(struct catalog *catalog, struct group *group, uint64_t in, const struct table *table)
 {
-	struct value v = bool_value(table->deletion_protection);
+	struct value v = fact_bool(table->deletion_protection);
 
 	return fact_put(group, in, table->id, FACT_PROTECTION, catalog_region_name(catalog), &v);
 }
@@ -332,7 +307,9 @@ write_all(struct catalog *catalog, struct group *group, uint64_t in, const struc
 		return rc;
 	if (table->stream_label[0] != 0 && (rc = write_stream(group, in, table)) != TIDE_OK)
 		return rc;
-	return table->deletion_protection ? write_protection(catalog, group, in, table) : TIDE_OK;
+	if (table->deletion_protection && (rc = write_protection(catalog, group, in, table)) != TIDE_OK)
+		return rc;
+	return settings_put(group, in, catalog_region_name(catalog), table);
 }
 
 tide_err
@@ -377,19 +354,28 @@ drop_settings(struct group *group, uint64_t in, uint64_t id)
 
 	for (unsigned i = 0; i < 3 && rc == TIDE_OK; i++)
 		rc = fact_delete(group, in, id, settings[i], "");
-	return rc;
+	return rc == TIDE_OK ? settings_delete_shared(group, in, id) : rc;
+}
+
+/* What a region says of its own replica, and nobody else. */
+static tide_err
+drop_own(struct group *group, uint64_t in, uint64_t id, const char *region)
+{
+	tide_err rc = fact_delete(group, in, id, FACT_PROTECTION, region);
+
+	return rc == TIDE_OK ? settings_delete_own(group, in, id, region) : rc;
 }
 
 tide_err
 catalog_write_global(struct catalog *catalog, struct group *group, const struct table *table)
 {
 	const char *self = catalog_region_name(catalog);
-	struct value name = text_value(table->name);
+	struct value name = fact_text(table->name);
 	tide_err rc;
 
 	if ((rc = write_all(catalog, group, TABLE_CATALOG, table)) != TIDE_OK ||
 	    (rc = drop_settings(group, TABLE_REGIONAL, table->id)) != TIDE_OK ||
-	    (rc = fact_delete(group, TABLE_REGIONAL, table->id, FACT_PROTECTION, self)) != TIDE_OK ||
+	    (rc = drop_own(group, TABLE_REGIONAL, table->id, self)) != TIDE_OK ||
 	    (rc = fact_put(group, TABLE_CATALOG, table->id, FACT_NAME, self, &name)) != TIDE_OK ||
 	    (rc = catalog_write_wanted(group, table, self, true)) != TIDE_OK)
 		return rc;
@@ -399,7 +385,7 @@ catalog_write_global(struct catalog *catalog, struct group *group, const struct 
 tide_err
 catalog_write_wanted(struct group *group, const struct table *table, const char *region, bool wanted)
 {
-	struct value v = bool_value(wanted);
+	struct value v = fact_bool(wanted);
 
 	return fact_put(group, TABLE_CATALOG, table->id, FACT_WANTED, region, &v);
 }
@@ -408,10 +394,10 @@ tide_err
 catalog_write_status(struct catalog *catalog, struct group *group, const struct table *table,
     enum table_status status, uint8_t percent)
 {
-	struct number_text text;
+	struct fact_number text;
 	struct member members[] = {
-	    {BYTES_LITERAL("percent"), number_value(percent, &text)},
-	    {BYTES_LITERAL("state"), text_value(table_status_name(status))},
+	    {BYTES_LITERAL("percent"), fact_number(percent, &text)},
+	    {BYTES_LITERAL("state"), fact_text(table_status_name(status))},
 	};
 	struct value v = {.type = VALUE_M, .map = {members, 2}};
 
@@ -426,7 +412,7 @@ catalog_write_gone(struct catalog *catalog, struct group *group, const struct ta
 	tide_err rc;
 
 	if ((rc = claim_release(group, table)) != TIDE_OK ||
-	    (rc = fact_delete(group, in, table->id, FACT_PROTECTION, self)) != TIDE_OK || !table->global)
+	    (rc = drop_own(group, in, table->id, self)) != TIDE_OK || !table->global)
 		return rc;
 	if ((rc = fact_delete(group, TABLE_CATALOG, table->id, FACT_NAME, self)) != TIDE_OK)
 		return rc;
@@ -436,7 +422,7 @@ catalog_write_gone(struct catalog *catalog, struct group *group, const struct ta
 tide_err
 catalog_write_deleted(struct catalog *catalog, struct group *group, const struct table *table)
 {
-	struct value v = bool_value(true);
+	struct value v = fact_bool(true);
 	tide_err rc;
 
 	if ((rc = catalog_write_gone(catalog, group, table)) != TIDE_OK)
@@ -488,8 +474,8 @@ catalog_read_counted(struct shard *shard, int32_t *incarnation)
 tide_err
 catalog_write_counted(struct group *group, uint16_t incarnation)
 {
-	struct number_text text;
-	struct value v = number_value(incarnation, &text);
+	struct fact_number text;
+	struct value v = fact_number(incarnation, &text);
 
 	return item_put(group, TABLE_REGIONAL, REGION_ITEMS, "counted", &v);
 }

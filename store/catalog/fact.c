@@ -17,6 +17,13 @@ static const struct {
     [FACT_STATUS] = {"status", true},
     [FACT_NAME] = {"name", true},
     [FACT_PROTECTION] = {"protection", true},
+    [FACT_TTL] = {"ttl", false},
+    [FACT_CLASS] = {"class", false},
+    [FACT_ENCRYPTION] = {"encryption", false},
+    [FACT_MAXIMUM] = {"maximum", false},
+    [FACT_WARM] = {"warm", false},
+    [FACT_TAGS] = {"tags", true},
+    [FACT_POLICY] = {"policy", true},
 };
 
 bool
@@ -209,4 +216,53 @@ fact_item_decode(struct arena *arena, struct bytes image, struct value *value)
 		return TIDE_CORRUPT;
 	*value = *v;
 	return TIDE_OK;
+}
+
+struct value
+fact_text(const char *text)
+{
+	return (struct value){.type = VALUE_S, .text = bytes_of_string(text)};
+}
+
+struct value
+fact_bool(bool flag)
+{
+	return (struct value){.type = VALUE_BOOL, .boolean = flag};
+}
+
+struct value
+fact_number(uint64_t v, struct fact_number *text)
+{
+	snprintf(text->at, sizeof text->at, "%llu", (unsigned long long)v);
+	return (struct value){.type = VALUE_N, .text = bytes_of_string(text->at)};
+}
+
+struct bytes
+fact_member_text(const struct value *map, const char *name, enum value_type type)
+{
+	const struct value *v = map->type == VALUE_M ? value_map_get(map, bytes_of_string(name)) : NULL;
+
+	return v != NULL && v->type == type ? v->text : BYTES_NONE;
+}
+
+uint64_t
+fact_member_number(const struct value *map, const char *name)
+{
+	struct bytes text = fact_member_text(map, name, VALUE_N);
+	uint64_t v = 0;
+
+	for (size_t i = 0; i < text.n && i < 18; i++) {
+		if (text.at[i] < '0' || text.at[i] > '9')
+			return 0;
+		v = v * 10 + (uint64_t)(text.at[i] - '0');
+	}
+	return v;
+}
+
+bool
+fact_member_is(const struct value *map, const char *name)
+{
+	const struct value *v = map->type == VALUE_M ? value_map_get(map, bytes_of_string(name)) : NULL;
+
+	return v != NULL && v->type == VALUE_BOOL && v->boolean;
 }

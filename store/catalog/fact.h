@@ -18,6 +18,14 @@ enum fact_kind {
 	FACT_STATUS,
 	FACT_NAME,
 	FACT_PROTECTION,
+	/* as enum table_setting */
+	FACT_TTL,
+	FACT_CLASS,
+	FACT_ENCRYPTION,
+	FACT_MAXIMUM,
+	FACT_WARM,
+	FACT_TAGS,
+	FACT_POLICY,
 	FACT_UNKNOWN, /* of a later version: kept in the store, not looked at */
 };
 
@@ -63,6 +71,36 @@ void fact_item_encode(const char *partition, const char *sort, const struct valu
 
 /** The "value" of an encoded fact item; borrows from `image`. TIDE_CORRUPT, TIDE_NOMEM. */
 tide_err fact_item_decode(struct arena *arena, struct bytes image, struct value *value);
+
+/** Write or delete one fact. Errors: those of group_put and group_delete. */
+tide_err fact_put(struct group *group, uint64_t in, uint64_t id, enum fact_kind kind, const char *region,
+    const struct value *value);
+tide_err fact_delete(struct group *group, uint64_t in, uint64_t id, enum fact_kind kind, const char *region);
+
+/* --- values: making them, and reading the members of a map that may be anything --- */
+
+struct fact_number {
+	char at[24];
+};
+
+struct value fact_text(const char *text);
+struct value fact_bool(bool flag);
+struct value fact_number(uint64_t v, struct fact_number *text); /* lives as long as `text` */
+
+/** BYTES_NONE, 0, false: not there, or of another type. */
+struct bytes fact_member_text(const struct value *map, const char *name, enum value_type type);
+uint64_t fact_member_number(const struct value *map, const char *name);
+bool fact_member_is(const struct value *map, const char *name);
+
+/* --- settings --- */
+
+/** All settings that `table` has; and taking all of them away again. */
+tide_err settings_put(struct group *group, uint64_t in, const char *region, const struct table *table);
+tide_err settings_delete_shared(struct group *group, uint64_t in, uint64_t id);
+tide_err settings_delete_own(struct group *group, uint64_t in, uint64_t id, const char *region);
+
+/** Take a setting's fact into the description. TIDE_NOMEM. */
+tide_err settings_build(struct table *table, const struct fact *fact, const struct value *value);
 
 /**
  * Describe a table from its facts. `regions[0]` is this region. TIDE_NOTFOUND: neither a schema nor `deleted`;

@@ -38,6 +38,10 @@ struct replica {
 	bool claimed; /* its region has taken it on: it wrote the replica's status and holds the name */
 };
 
+struct tag {
+	struct bytes key, value;
+};
+
 struct table {
 	atomic_int references;
 	uint64_t id;
@@ -61,6 +65,19 @@ struct table {
 	uint64_t read_units, write_units;
 	bool deletion_protection; /* of this region's replica */
 	uint64_t created_ms;
+	/* settings of the whole table, the same in all of its replicas */
+	struct bytes ttl_attribute; /* time to live; empty: off */
+	bool infrequent_access; /* the table class */
+	uint64_t class_changed_ms; /* 0: never set */
+	bool encrypted; /* SSESpecification asked for a key of KMS */
+	struct bytes kms_key; /* the key's ARN; empty: each region's default one */
+	uint64_t read_units_max, write_units_max; /* OnDemandThroughput; 0: none */
+	uint64_t warm_read_units, warm_write_units; /* asked for; 0: what the capacity mode gives */
+	/* of this region's replica only */
+	struct tag *tags; /* by key */
+	uint32_t n_tags;
+	struct bytes policy; /* JSON; empty: none */
+	uint64_t policy_revision; /* of the last change, a deletion too; 0: never had one */
 	struct arena arena; /* holds the arrays and names */
 };
 

@@ -5,36 +5,6 @@
 
 /* Facts come from other regions, so nothing in them is taken for granted. */
 
-static struct bytes
-member_text(const struct value *map, const char *name, enum value_type type)
-{
-	const struct value *v = map->type == VALUE_M ? value_map_get(map, bytes_of_string(name)) : NULL;
-
-	return v != NULL && v->type == type ? v->text : BYTES_NONE;
-}
-
-static uint64_t
-member_number(const struct value *map, const char *name)
-{
-	struct bytes text = member_text(map, name, VALUE_N);
-	uint64_t v = 0;
-
-	for (size_t i = 0; i < text.n && i < 18; i++) {
-		if (text.at[i] < '0' || text.at[i] > '9')
-			return 0;
-		v = v * 10 + (uint64_t)(text.at[i] - '0');
-	}
-	return v;
-}
-
-static bool
-member_is(const struct value *map, const char *name)
-{
-	const struct value *v = map->type == VALUE_M ? value_map_get(map, bytes_of_string(name)) : NULL;
-
-	return v != NULL && v->type == VALUE_BOOL && v->boolean;
-}
-
 static bool
 text_copy(char *to, size_t room, struct bytes text)
 {
@@ -75,27 +45,28 @@ static tide_err
 build_schema(struct table *table, const struct value *v)
 {
 	const struct value *list = v->type == VALUE_M ? value_map_get(v, BYTES_LITERAL("attributes")) : NULL;
-	struct bytes sort = member_text(v, "sort", VALUE_S);
+	struct bytes sort = fact_member_text(v, "sort", VALUE_S);
 
 	if (list == NULL || list->type != VALUE_L ||
-	    !text_copy(table->name, sizeof table->name, member_text(v, "name", VALUE_S)))
+	    !text_copy(table->name, sizeof table->name, fact_member_text(v, "name", VALUE_S)))
 		return TIDE_CORRUPT;
-	table->created_ms = member_number(v, "created");
+	table->created_ms = fact_member_number(v, "created");
 	if ((table->attributes =
 		    arena_calloc(&table->arena, (list->list.n + 1) * sizeof *table->attributes)) == NULL)
 		return TIDE_NOMEM;
 	for (uint32_t i = 0; i < list->list.n; i++) {
 		struct key_attribute *a = &table->attributes[i];
-		struct bytes name = member_text(&list->list.at[i], "name", VALUE_S);
+		struct bytes name = fact_member_text(&list->list.at[i], "name", VALUE_S);
 
-		if (name.n == 0 || !scalar_parse(member_text(&list->list.at[i], "type", VALUE_S), &a->type))
+		if (name.n == 0 ||
+		    !scalar_parse(fact_member_text(&list->list.at[i], "type", VALUE_S), &a->type))
 			return TIDE_CORRUPT;
 		if ((a->name = arena_copy(&table->arena, name)).at == NULL)
 			return TIDE_NOMEM;
 		table->n_attributes++;
 	}
 	table->has_sort = sort.n != 0;
-	if (!key_attribute_set(table, member_text(v, "partition", VALUE_S), &table->partition) ||
+	if (!key_attribute_set(table, fact_member_text(v, "partition", VALUE_S), &table->partition) ||
 	    (table->has_sort && !key_attribute_set(table, sort, &table->sort)))
 		return TIDE_CORRUPT;
 	return TIDE_OK;
@@ -104,19 +75,19 @@ build_schema(struct table *table, const struct value *v)
 static void
 build_stream(struct table *table, const struct value *v)
 {
-	if (!stream_view_parse(member_text(v, "view", VALUE_S), &table->stream))
+	if (!stream_view_parse(fact_member_text(v, "view", VALUE_S), &table->stream))
 		table->stream = STREAM_NONE;
-	text_copy(table->stream_label, sizeof table->stream_label, member_text(v, "label", VALUE_S));
-	table->stream_created_ms = member_number(v, "created");
+	text_copy(table->stream_label, sizeof table->stream_label, fact_member_text(v, "label", VALUE_S));
+	table->stream_created_ms = fact_member_number(v, "created");
 }
 
 static void
 build_billing(struct table *table, const struct value *v)
 {
-	table->on_demand = member_is(v, "on_demand");
-	table->on_demand_since_ms = member_number(v, "on_demand_since");
-	table->read_units = member_number(v, "read");
-	table->write_units = member_number(v, "write");
+	table->on_demand = fact_member_is(v, "on_demand");
+	table->on_demand_since_ms = fact_member_number(v, "on_demand_since");
+	table->read_units = fact_member_number(v, "read");
+	table->write_units = fact_member_number(v, "write");
 }
 
 static struct replica *
@@ -145,8 +116,8 @@ replica_of(struct table *table, const char *region, const struct catalog_region 
 static void
 build_status(struct replica *r, const struct value *v)
 {
-	struct bytes state = member_text(v, "state", VALUE_S);
-	uint64_t percent = member_number(v, "percent");
+	struct bytes state = fact_member_text(v, "state", VALUE_S);
+	uint64_t percent = fact_member_number(v, "percent");
 
 	for (int s = TABLE_CREATING; s <= TABLE_CREATION_FAILED; s++) {
 		if (bytes_is(state, table_status_name((enum table_status)s)))
@@ -242,6 +213,15 @@ build_fact(struct table *table, const struct fact *f, const struct value *v,
 		if (strcmp(f->region, regions[0].name) == 0 && table->name[0] == 0 && v->type == VALUE_S)
 			text_copy(table->name, sizeof table->name, v->text);
 		return TIDE_OK;
+	case FACT_TTL:
+	case FACT_CLASS:
+	case FACT_ENCRYPTION:
+	case FACT_MAXIMUM:
+	case FACT_WARM:
+		return settings_build(table, f, v);
+	case FACT_TAGS:
+	case FACT_POLICY:
+		return strcmp(f->region, regions[0].name) == 0 ? settings_build(table, f, v) : TIDE_OK;
 	case FACT_UNKNOWN:
 		break;
 	}

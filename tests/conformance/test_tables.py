@@ -266,7 +266,6 @@ def test_create_refuses(region, body, message):
     [
         ("GlobalSecondaryIndexes", []),
         ("LocalSecondaryIndexes", []),
-        ("Tags", [{"Key": "k", "Value": "v"}]),
         ("OnDemandThroughput", {"MaxReadRequestUnits": 1}),
         ("WarmThroughput", {"ReadUnitsPerSecond": 12000}),
         ("ResourcePolicy", "{}"),
@@ -420,23 +419,6 @@ def test_limits_and_endpoints(region, client):
     assert client.describe_endpoints()["Endpoints"][0]["Address"] == f"127.0.0.1:{region.http_port}"
 
 
-BUILT = {
-    "BatchGetItem", "BatchWriteItem", "CreateTable", "DeleteItem", "DeleteTable", "DescribeEndpoints", "DescribeLimits",
-    "DescribeTable", "GetItem", "ListTables", "PutItem", "Query", "Scan", "UpdateItem", "UpdateTable",
-}  # fmt: skip
-
-
-def test_every_other_operation_says_that_it_is_not_built(region):
-    from botocore.session import Session
-
-    for service in ("dynamodb", "dynamodbstreams"):
-        for name in Session().get_service_model(service).operation_names:
-            if name in BUILT or "GlobalTable" in name:
-                continue
-            status, code, message = raw(region, name, {})
-            assert (status, code) == (400, "ValidationException"), name
-            assert message == f"{name} is not supported by this version of Tidemark"
-    assert raw(region, "MakeCoffee", {})[1] == "UnknownOperationException"
 
 
 # --- global tables: processes that replicate ---
