@@ -13,7 +13,7 @@ static void
 heal(struct world *world)
 {
 	world->healing = true;
-	events_fire_all(world);
+	events_fire_all(world); /* what does not start meanwhile starts below: its disk is well then */
 	network_heal(world);
 	for (uint8_t r = 1; r <= world->plan.n_regions; r++) {
 		struct world_region *region = &world->regions[r];
@@ -22,7 +22,6 @@ heal(struct world *world)
 		region->frozen_at_ms = region->paused_until_ms = 0;
 		world_start(world, r);
 	}
-	events_fire_all(world); /* a start that did not work at first */
 	world_tell(world, "-- everything heals");
 }
 

@@ -199,7 +199,8 @@ start_api(struct world *world, uint8_t number)
 
 	if (rc == TIDE_FULL || rc == TIDE_IO) {
 		world_tell(world, "r%u does not start: %s", number, error.message);
-		world_after(world, 100, world_start_soon, number);
+		if (!world->healing)
+			world_after(world, 100, world_start_soon, number);
 		return;
 	}
 	if (rc != TIDE_OK) {
