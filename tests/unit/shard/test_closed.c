@@ -125,6 +125,7 @@ nothing_is_closed_while_a_replica_loads(void **state)
 	set_state(&world, 4, USER_TABLE, REPLICA_CREATING);
 	assert_int_equal(snapshot_open(world.shard[2], USER_TABLE, &snapshot), TIDE_OK);
 	assert_false(load_step(&world, 4, snapshot, 2, USER_TABLE, 7));
+	snapshot_close(snapshot);
 	region_stop(&world, 2, false);
 	for (unsigned r = 1; r <= 4; r++)
 		if (r != 2)
@@ -135,7 +136,6 @@ nothing_is_closed_while_a_replica_loads(void **state)
 	tell_all(&world);
 	assert_int_equal(closed(&world, 3, 1), 1);
 	region_start(&world, 2);
-	snapshot_close(snapshot);
 	world_close(&world);
 }
 
