@@ -297,7 +297,7 @@ uint64_t shard_conflict_table(struct bytes key);
 
 /**
  * Called on the committer thread for each unit after it is on disk and visible, before any of its operations is answered.
- * At most 4 observers; register before the committer starts. An observer must not call back into the shard's group.
+ * At most 8 observers; register before the committer starts. An observer must not call back into the shard's group.
  */
 typedef void (*shard_observe_fn)(void *arg, const struct unit *unit);
 void shard_observe(struct shard *shard, shard_observe_fn fn, void *arg);

@@ -10,7 +10,7 @@
 #include "store/shard/health.h"
 #include "store/shard/stored.h"
 
-#define OBSERVERS_MAX 4
+#define OBSERVERS_MAX 8
 #define LAST_WRITTEN_SLOTS 65536
 #define RETIRED_MAX 4
 #define KEPT_MAX 8
