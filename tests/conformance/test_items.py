@@ -308,12 +308,6 @@ def test_several_violations_are_listed(client):
         assert part in message
 
 
-@pytest.mark.parametrize("parameter, value", [("Expected", {"a": {"Exists": False}}), ("ConditionalOperator", "AND")])
-def test_older_parameters_are_refused_not_ignored(client, table, parameter, value):
-    assert "not supported" in invalid(client.put_item, TableName=table, Item=key(), **{parameter: value})
-    assert "not supported" in invalid(client.delete_item, TableName=table, Key=key(), **{parameter: value})
-
-
 def test_no_table(client):
     for call, arguments in ((client.get_item, {"Key": key()}), (client.put_item, {"Item": key()}), (client.update_item, {"Key": key()})):
         message = refused("ResourceNotFoundException", call, TableName="nosuch", **arguments)

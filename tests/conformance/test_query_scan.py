@@ -220,9 +220,6 @@ def test_a_table_without_sort_key(client, tables):
         ({"condition": "pk = :p", "ExclusiveStartKey": {"pk": {"S": "p"}, "sk": {"S": "1"}}}, "The provided starting key is invalid: The provided key element does not match the schema"),
         ({"condition": "pk = :p", "ExclusiveStartKey": {"pk": {"S": "q"}, "sk": {"N": "1"}}}, "The provided starting key is outside query boundaries based on provided conditions"),
         ({"condition": "pk = :p AND sk > :s", "ExclusiveStartKey": {"pk": {"S": "p"}, "sk": {"N": "1"}}}, "The provided starting key does not match the range key predicate"),
-        ({"condition": "pk = :p", "KeyConditions": {"pk": {}}}, None),
-        ({"condition": "pk = :p", "QueryFilter": {"a": {}}}, None),
-        ({"condition": "pk = :p", "AttributesToGet": ["a"]}, None),
     ],
 )
 def test_query_refusals(client, tables, arguments, sentence):
@@ -233,8 +230,7 @@ def test_query_refusals(client, tables, arguments, sentence):
         text = condition + arguments.get("FilterExpression", "")
         values = {":p": {"S": "p"}, ":s": {"N": "5"}}
         arguments["ExpressionAttributeValues"] = {name: value for name, value in values.items() if name in text}
-    message = invalid(client.query, TableName=tables["N"], **arguments)
-    assert message == sentence if sentence else "not supported" in message
+    assert invalid(client.query, TableName=tables["N"], **arguments) == sentence
 
 
 # --- Scan ---
@@ -321,14 +317,10 @@ def test_scan_capacity(client, tables):
         ({"ExclusiveStartKey": {"pk": {"S": "a"}}}, "The provided starting key is invalid: The provided key element does not match the schema"),
         ({"IndexName": "nosuch"}, "The table does not have the specified index: nosuch"),
         ({"Limit": -1}, "1 validation error detected: Value '-1' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1"),
-        ({"ScanFilter": {"a": {}}}, None),
-        ({"AttributesToGet": ["a"]}, None),
-        ({"ConditionalOperator": "AND"}, None),
     ],
 )
 def test_scan_refusals(client, tables, arguments, sentence):
-    message = invalid(client.scan, TableName=tables["N"], **arguments)
-    assert message == sentence if sentence else "not supported" in message
+    assert invalid(client.scan, TableName=tables["N"], **arguments) == sentence
 
 
 def test_a_start_key_belongs_to_its_segment(client, scanned):

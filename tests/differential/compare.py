@@ -178,7 +178,10 @@ def step(ours, local, operation, body):
             mine, theirs = in_order(ours.call("GetItem", read).body), in_order(local.call("GetItem", read).body)
             if explained.canonical(mine) == explained.canonical(theirs):
                 continue
-            if rule is None:
+            # a created item has its key in any case
+            if rule is None and explained.half_updated(body, before, mine.get("Item"), theirs.get("Item")):
+                rule = "action-absent"
+            elif rule is None:
                 x, y = mine, theirs
                 rule = UNEXPLAINED
                 if before is None and "Item" not in mine and explained.canonical(theirs.get("Item")) == explained.canonical(key):

@@ -75,6 +75,18 @@ WORDINGS = [
     ("key-condition-wording", "Invalid KeyConditionExpression: (KeyConditionExpressions must .*)", r"\1"),
     ("key-condition-wording", "The number of query conditions .*", "Query key condition not supported"),
     ("reserved-size", "Invalid [A-Za-z]+: Attribute name is a reserved keyword; reserved keyword: size", ".*"),
+    ("key-condition-wording", "Conditions can be of length 1 or 2 only", "Conditions must be at least length 1"),
+    ("key-condition-wording", "Attempted conditional constraint is not an indexable operation",
+     "Query key condition not supported|Only scalar types can be used as (Hash|Range) Key values|" + LOCAL_KEY + "|One or more parameter values were invalid: Condition parameter type.*"),
+    ("duplicate-name-wording", "One or more parameter values were invalid: Duplicate value in attribute name: .*", "Cannot have two attributes with the same name"),
+    ("type-name-wording", "(One or more parameter values were invalid: (ADD action|DELETE action with value) is not supported for the type )[A-Z]+",
+     r"\1(STRING|NUMBER|BINARY|BOOLEAN|NULL|LIST|MAP)"),
+    ("order-of-checks", "One or more parameter values were invalid: Condition parameter type does not match schema type", "One or more parameter values were invalid: Aggregated size.*|" + LOCAL_KEY),
+    ("order-of-checks", "Can not use both expression and non-expression parameters.*", "Invalid [A-Za-z]+: The expression can not be empty;.*"),
+    ("order-of-checks", "ConditionalOperator can.*", "The provided starting key.*|Exclusive Start Key.*|" + LOCAL_KEY),
+    ("order-of-checks", "One or more parameter values were invalid: (Cannot update attribute|Only DELETE action|ADD action|DELETE action with value).*", "Type mismatch for attribute to update"),
+    ("member-wording", r"\d validation errors? detected: .*", "Comparison type does not exist in DynamoDB|The filter condition for an attribute cannot be null: .*"
+     "|ConditionalOperator can.*|Member must satisfy enum value set: .*"),
     ("order-of-checks", EVALUATION, EVALUATION + "|The conditional request failed"),
     ("order-of-checks", STATIC + ".*", LOCAL_KEY),
 ]  # fmt: skip
@@ -132,6 +144,29 @@ def pruned(of, by):
     return of
 
 
+LEGACY = ("Expected", "AttributeUpdates", "QueryFilter", "ScanFilter", "KeyConditions", "AttributesToGet")
+
+
+def without_action(body):
+    """The attributes that an update puts without saying so: Local leaves them as they were."""
+    updates = body.get("AttributeUpdates")
+    if not isinstance(updates, dict):
+        return []
+    return [name for name, update in updates.items() if isinstance(update, dict) and update.get("Action") is None]
+
+
+def half_updated(body, before, mine, theirs):
+    """Whether Local stopped at an update without an Action: each attribute is as we have it, or as it was."""
+    if not without_action(body):
+        return False
+    before, mine, theirs = (canonical(item or {}) for item in (before, mine, theirs))
+    for name in {*mine, *theirs}:
+        allowed = [mine.get(name), before.get(name)] if name in body["AttributeUpdates"] else [mine.get(name)]
+        if theirs.get(name) not in allowed:
+            return False
+    return True
+
+
 def explain(operation, body, before, ours, local, a, b):
     """The rule's name, or None. `before`: the item of an update before it; a and b: the answers in one order."""
     if a["status"] == 200 and b["status"] == 200:
@@ -140,6 +175,8 @@ def explain(operation, body, before, ours, local, a, b):
         return "local-500"
     if ours.type == "SerializationException":
         return "serialization"
+    if (ours.message or "").startswith("Can not use both") and any(body.get(name) in ({}, []) for name in LEGACY):
+        return "empty-legacy"
     if ours.status == 400 and local.status == 400:
         if "Number overflow" in ours.message and "0e999" in repr(body):
             return "zero-with-exponent"
@@ -150,6 +187,8 @@ def explain(operation, body, before, ours, local, a, b):
                 return "digits-of-other-scripts"
             if "Member must satisfy enum value set" in ours.message:
                 return "unknown-enumeration"
+            if "AttributeUpdates" in body and local.type.startswith("Cond") and ours.message != "Type mismatch for attribute to update":
+                return "order-of-checks"
             return explain_types(ours, local)
         if ours.type == "ResourceNotFoundException" and local.message == "Cannot do operations on a non-existent table":
             return "table-wording"
@@ -162,6 +201,8 @@ def explain(operation, body, before, ours, local, a, b):
         return wording(ours.message, local.message)
     if ours.status == 400:
         return explain_local_accepts(operation, body, ours)
+    if operation == "BatchGetItem" and (local.message or "").startswith("Can not use both"):
+        return "mixture-per-table"
     if operation == "Query" and ours.body["Count"] == 0 and local.message == "The provided starting key does not match the range key predicate":
         return "end-of-range"
     if local.message == "The provided expression refers to an attribute that does not exist in the item" and "if_not_exists" in repr(body):
@@ -193,6 +234,8 @@ def explain_local_accepts(operation, body, ours):
         return "long-key-in-query"
     if "at most one row" in message:
         return "start-key-refused"
+    if re.search("Value '\\[\\]' at '[^']*attributesToGet' failed to satisfy", message):
+        return "empty-attributes-to-get"
     if "Member must satisfy enum value set" in message or "ALL_PROJECTED_ATTRIBUTES" in message:
         return "unknown-enumeration"
     return None
@@ -230,7 +273,9 @@ def explain_bodies(operation, body, before, a, b):
         b.pop("ConsumedCapacity", None)
     if operation == "UpdateItem" and a.get("Attributes") != b.get("Attributes"):
         mine, theirs = a.pop("Attributes", None), b.pop("Attributes", None)
-        if before is None and mine is None:
+        if half_updated(body, before, mine, theirs):
+            names.append("action-absent")
+        elif before is None and mine is None:
             names.append("key-only-item")
         elif isinstance(mine, dict) and isinstance(theirs, dict) and pruned(theirs, mine) == mine:
             names.append("updated-part")

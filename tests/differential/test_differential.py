@@ -1,6 +1,7 @@
 """The same seeded requests to a region and to DynamoDB Local: status, exception, message, body and the items left behind.
 
-TIDEMARK_SEED and TIDEMARK_REQUESTS choose another stream or a longer one.
+TIDEMARK_SEED and TIDEMARK_REQUESTS choose another stream or a longer one, TIDEMARK_LEGACY how many in a hundred have the
+parameters from before expressions.
 """
 
 import collections
@@ -10,11 +11,13 @@ import re
 import compare
 import explained
 import generate
+import generate_legacy
 import pytest
 from conftest import ROOT
 
 SEED = int(os.environ.get("TIDEMARK_SEED", 1))
 REQUESTS = int(os.environ.get("TIDEMARK_REQUESTS", 20_000 if os.environ.get("TIDEMARK_LONG") else 300))
+LEGACY = int(os.environ.get("TIDEMARK_LEGACY", 25))
 SHOWN_MAX = 20
 
 
@@ -22,10 +25,12 @@ def test_every_difference_is_explained(region, local_port):
     ours, local = compare.Server("tidemark", region.http_port), compare.Server("DynamoDB Local", local_port)
     for server in (ours, local):
         compare.prepare(server)
-    generator = generate.Generator(SEED)
+    streams = generate.Generator(SEED), generate_legacy.LegacyGenerator(SEED)
     rules, wrong = collections.Counter(), []
     for n in range(REQUESTS):
-        outcome = compare.step(ours, local, *generator.request())
+        # spread evenly: request n is a legacy one where n * LEGACY passes another hundred
+        legacy = (n + 1) * LEGACY // 100 > n * LEGACY // 100
+        outcome = compare.step(ours, local, *streams[legacy].request())
         rules[outcome.rule or "the same"] += 1
         if outcome.rule == compare.UNEXPLAINED:
             wrong.append(f"request {n} of seed {SEED}: {outcome}")
@@ -47,7 +52,8 @@ def test_every_rule_is_documented():
     assert documented == known
 
 
+@pytest.mark.parametrize("kind", [generate.Generator, generate_legacy.LegacyGenerator])
 @pytest.mark.parametrize("seed", range(3))
-def test_a_seed_is_a_stream(seed):
-    first, second = generate.Generator(seed), generate.Generator(seed)
+def test_a_seed_is_a_stream(seed, kind):
+    first, second = kind(seed), kind(seed)
     assert [first.request() for _ in range(200)] == [second.request() for _ in range(200)]

@@ -204,10 +204,6 @@ bad_requests_get_the_service_s_sentences(void **state)
 	    {PUT, "{'TableName':'hash','Item':{'x':{'N':'1'}}}",
 		VALIDATION "One or more parameter values were invalid: Missing the key pk in the item"},
 	    {PUT, "{'TableName':'hash','Item':{'pk':{'S':'a'},'x':{'N':'one'}}}", VALIDATION "..."},
-	    {PUT, "{'TableName':'hash','Item':{'pk':{'S':'a'}},'Expected':{'pk':{'Exists':false}}}",
-		VALIDATION "..."},
-	    {UPDATE, "{'TableName':'hash','Key':{'pk':{'S':'a'}},'AttributeUpdates':{}}", VALIDATION "..."},
-	    {GET, "{'TableName':'hash','Key':{'pk':{'S':'a'}},'AttributesToGet':['x']}", VALIDATION "..."},
 	    {GET, "{'TableName':'hash','Key':{'x':{'S':'a'}}}",
 		VALIDATION "The provided key element does not match the schema"},
 	    {GET, "{'TableName':'nosuch','Key':{'pk':{'S':'a'}}}",
@@ -221,6 +217,65 @@ bad_requests_get_the_service_s_sentences(void **state)
 		":v','ExpressionAttributeValues':{':v':{'S':'1'},':w':{'S':'1'}}}",
 		VALIDATION "Value provided in ExpressionAttributeValues unused in expressions: keys: {:w}"},
 	    {GET, "{'TableName':7,'Key':{'pk':{'S':'a'}}}", "SerializationException: ..."},
+	};
+
+	(void)state;
+	PLAY(steps);
+}
+
+static void
+older_parameters_do_what_expressions_do(void **state)
+{
+	static const struct step steps[] = {
+	    {PUT,
+		"{'TableName':'hash','Item':{'pk':{'S':'old'},'n':{'N':'1'}},'Expected':{'pk':{'Exists':"
+		"false}}}",
+		"{}"},
+	    {PUT, "{'TableName':'hash','Item':{'pk':{'S':'old'}},'Expected':{'pk':{'Exists':false}}}",
+		FAILED},
+	    {UPDATE,
+		"{'TableName':'hash','Key':{'pk':{'S':'old'}},'AttributeUpdates':{'n':{'Action':'ADD','Value'"
+		":{'N':"
+		"'2'}},'s':{'Value':{'S':'x'}}},'Expected':{'n':{'ComparisonOperator':'LT','"
+		"AttributeValueList':["
+		"{'N':'2'}]}},'ReturnValues':'UPDATED_NEW'}",
+		"{'Attributes':{'n':{'N':'3'},'s':{'S':'x'}}}"},
+	    {UPDATE,
+		"{'TableName':'hash','Key':{'pk':{'S':'old'}},'AttributeUpdates':{'s':{'Action':'ADD','Value'"
+		":{'N':"
+		"'2'}}}}",
+		VALIDATION "Type mismatch for attribute to update"},
+	    {UPDATE,
+		"{'TableName':'hash','Key':{'pk':{'S':'old'}},'AttributeUpdates':{'pk':{'Action':'DELETE'}}}",
+		VALIDATION "One or more parameter values were invalid: Cannot update attribute pk. This "
+			   "attribute is part of the key"},
+	    {UPDATE,
+		"{'TableName':'hash','Key':{'pk':{'S':'ghost'}},'AttributeUpdates':{'s':{'Action':'DELETE'}}"
+		"}",
+		"{}"},
+	    {GET, "{'TableName':'hash','Key':{'pk':{'S':'ghost'}}}", "{}"},
+	    {GET, "{'TableName':'hash','Key':{'pk':{'S':'old'}},'AttributesToGet':['n']}",
+		"{'Item':{'n':{'N':'3'}}}"},
+	    {GET, "{'TableName':'hash','Key':{'pk':{'S':'old'}},'AttributesToGet':[]}",
+		ONE "Value '[]' at 'attributesToGet' failed to satisfy constraint: Member must have length "
+		    "greater than or equal to 1"},
+	    {QUERY,
+		"{'TableName':'hash','KeyConditions':{'pk':{'ComparisonOperator':'EQ','AttributeValueList':[{"
+		"'S':"
+		"'old'}]}},'QueryFilter':{'n':{'ComparisonOperator':'NULL'}}}",
+		"{'Items':[],'Count':0,'ScannedCount':1}"},
+	    {QUERY, "{'TableName':'hash','KeyConditions':{'pk':{}}}",
+		ONE
+		"Value null at 'keyConditions.pk.member.comparisonOperator' failed to satisfy constraint: "
+		"Member must not be null"},
+	    {SCAN, "{'TableName':'hash','ScanFilter':{'n':{'ComparisonOperator':'='}}}",
+		ONE "Value '=' at 'scanFilter.n.member.comparisonOperator' failed to satisfy constraint: "
+		    "Member must satisfy enum value set: [IN, NULL, BETWEEN, LT, NOT_CONTAINS, EQ, GT, "
+		    "NOT_NULL, NE, "
+		    "LE, BEGINS_WITH, GE, CONTAINS]"},
+	    {SCAN, "{'TableName':'hash','ScanFilter':{'n':7}}", "SerializationException: ..."},
+	    {DELETE, "{'TableName':'hash','Key':{'pk':{'S':'old'}},'Expected':{'n':{'Value':{'N':'3'}}}}",
+		"{}"},
 	};
 
 	(void)state;
@@ -403,7 +458,6 @@ bad_scans_get_the_service_s_sentences(void **state)
 		"The provided starting key is invalid: The provided key element does not match the schema"},
 	    {SCAN, "{'TableName':'words','IndexName':'abc'}",
 		VALIDATION "The table does not have the specified index: abc"},
-	    {SCAN, "{'TableName':'words','ScanFilter':{}}", VALIDATION "..."},
 	};
 
 	(void)state;
@@ -502,7 +556,8 @@ a_batch_of_reads_ends_at_16_megabytes(void **state)
 	unsigned i, keys = 0;
 
 	(void)state;
-	buf_append_string(&body, "{\"RequestItems\":{\"hash\":{\"ConsistentRead\":true,\"Keys\":[");
+	buf_append_string(&body, "{\"RequestItems\":{\"hash\":{\"ConsistentRead\":true,\"AttributesToGet\":["
+				 "\"pk\",\"x\"],\"Keys\":[");
 	for (i = 0; i < 50; i++) {
 		snprintf(pk, sizeof pk, "M%u", i);
 		put = big_item("{\"TableName\":\"hash\",\"Item\":", pk, 390 * 1024, "}");
@@ -515,7 +570,7 @@ a_batch_of_reads_ends_at_16_megabytes(void **state)
 	got = strstr(
 	    fake_call(op_batch_get_item, (const char *)body.at), "\"UnprocessedKeys\":{\"hash\":{\"Keys\":[");
 	assert_non_null(got);
-	assert_non_null(strstr(got, "],\"ConsistentRead\":true}}}"));
+	assert_non_null(strstr(got, "],\"AttributesToGet\":[\"pk\",\"x\"],\"ConsistentRead\":true}}}"));
 	for (; (got = strstr(got, "{\"pk\"")) != NULL; got++)
 		keys++;
 	assert_int_equal(keys, 50 - 16 * 1024 / 390); /* 42 items of 390 KB are read */
@@ -546,6 +601,7 @@ main(void)
 	    cmocka_unit_test(conditions_decide_on_the_stored_item),
 	    cmocka_unit_test(updates_return_what_is_asked_for),
 	    cmocka_unit_test(bad_requests_get_the_service_s_sentences),
+	    cmocka_unit_test(older_parameters_do_what_expressions_do),
 	    cmocka_unit_test(capacity_is_reported_on_request),
 	    cmocka_unit_test(a_region_that_may_not_write_refuses),
 	    cmocka_unit_test(queries_select_order_and_page),
