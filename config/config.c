@@ -181,7 +181,8 @@ read_peer(const char *path, const config_setting_t *from, struct config *out, st
 		char why[64];
 
 		snprintf(why, sizeof why, "has no %s", config_peer_keys[i].name);
-		if (!seen[i] && (config_peer_keys[i].kind == KEY_STRING || config_peer_keys[i].fallback == KEY_REQUIRED))
+		if (!seen[i] &&
+		    (config_peer_keys[i].kind == KEY_STRING || config_peer_keys[i].fallback == KEY_REQUIRED))
 			return bad(path, from, error, "a peer", why);
 	}
 	if (peer->number == out->number || strcmp(peer->region, out->region) == 0)
@@ -259,19 +260,20 @@ check_tls(const char *path, const struct config *out, struct tide_error *error)
 	bool all = files->ca[0] != 0 && files->certificate[0] != 0 && files->key[0] != 0;
 
 	if (some && !all)
-		return tide_fail(error, TIDE_USAGE, "%s: replication.tls needs ca, certificate and key", path);
+		return tide_fail(
+		    error, TIDE_USAGE, "%s: replication.tls needs ca, certificate and key", path);
 	for (uint32_t i = 0; i <= out->replication.n_peers; i++) {
 		const char *address = i < out->replication.n_peers ? out->replication.peers[i].replication
 								   : out->replication.listen;
 		bool secure = strncmp(address, tls, sizeof tls - 1) == 0;
 
 		if (secure && !all)
-			return tide_fail(
-			    error, TIDE_USAGE, "%s: %s needs certificates: replication.tls is missing", path, address);
+			return tide_fail(error, TIDE_USAGE,
+			    "%s: %s needs certificates: replication.tls is missing", path, address);
 		if (!secure && all)
 			return tide_fail(error, TIDE_USAGE,
-			    "%s: replication.tls is set, so every address must begin with tls+tcp://, not %s", path,
-			    address);
+			    "%s: replication.tls is set, so every address must begin with tls+tcp://, not %s",
+			    path, address);
 	}
 	return TIDE_OK;
 }

@@ -258,8 +258,8 @@ start(struct daemon *daemon, struct tide_error *error)
 		const struct config_peer *peer = &config->replication.peers[i];
 
 		daemon->peers[i].bucket.rate = (uint64_t)peer->bandwidth_kb_per_second << 10;
-		if ((rc = connect_to(daemon, &daemon->peers[i], peer->number, peer->replication,
-			 peer->region, PEER_CALLS_MAX, error)) != TIDE_OK)
+		if ((rc = connect_to(daemon, &daemon->peers[i], peer->number, peer->replication, peer->region,
+			 PEER_CALLS_MAX, error)) != TIDE_OK)
 			return rc;
 	}
 	if (pthread_create(&daemon->thread, NULL, run, daemon) != 0)

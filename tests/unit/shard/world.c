@@ -346,8 +346,8 @@ tell(struct world *world, unsigned to, unsigned from)
 	arena_init(&arena, 0);
 	assert_int_equal(shard_view(world->shard[from], &arena, &view), TIDE_OK);
 	for (size_t i = 0; i < view.n_tables; i++)
-		tables[i] = (struct told_table){view.tables[i].id, view.tables[i].state, view.tables[i].vector,
-		    replica_loads(view.tables[i].state, view.tables[i].rejoin)};
+		tables[i] = (struct told_table){view.tables[i].id, view.tables[i].state,
+		    view.tables[i].vector, replica_loads(view.tables[i].state, view.tables[i].rejoin)};
 	assert_int_equal(
 	    group_heard(group, view.id, tables, (uint32_t)view.n_tables, view.dead, view.n_dead), TIDE_OK);
 	assert_int_equal(group_commit(group, NULL), TIDE_OK);
