@@ -194,7 +194,7 @@ shard_checkpoint(struct shard *shard, struct tide_error *error)
 		 * A barrier that succeeds after one that failed says nothing of what was written before the first. And the store will
 		 * refuse what comes, which is then in the journal already: take no more.
 		 */
-		shard__seal(shard, rc, "%s", error->message);
+		shard__seal(shard, rc, "the store's barrier failed: %s", tide_err_text(rc));
 	}
 	if (rc == TIDE_OK) {
 		uint64_t sum = XXH3_64bits(content.at + 8, content.n - 8);
