@@ -8,6 +8,8 @@ import time
 
 from region import COMMAND, FILES_NORMAL, KINDS, READY_SECONDS, Failed, wait_for
 
+REJOIN_SECONDS = 120
+
 
 class Actions:
     def names(self, regions):
@@ -321,11 +323,23 @@ class Actions:
         self.timeline.mark("membership", f"description of {table} changed twice", target.name)
 
     def do_rejoin(self, regions):
-        for region in self.pick(regions):
-            done = subprocess.run([COMMAND, "region", "--data", self.folder, "rejoin", region.name], capture_output=True, text=True, timeout=180)
+        """Every one of these that needs it is told to, and waited for; two that need each other's snapshots come back together."""
+
+        def back(region):
+            status = region.status()
+            if status is None or status.get("rejoining"):
+                return False
+            if not status.get("needs_bootstrap"):
+                return True
+            command = [COMMAND, "region", "--data", self.folder, "rejoin", region.name, "--no-wait"]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
             if done.returncode != 0:
                 raise Failed(f"tidemark region rejoin: {done.returncode}: {done.stdout}{done.stderr}")
             self.timeline.mark("membership", "told to rejoin", region.name)
+            return False
+
+        chosen = self.pick(regions)
+        wait_for(f"{self.names(chosen)} rejoined", lambda: all([back(region) for region in chosen]), REJOIN_SECONDS, self.watch)
 
     # --- conditions ---
 
