@@ -182,7 +182,8 @@ read_peer(const char *path, const config_setting_t *from, struct config *out, st
 
 		snprintf(why, sizeof why, "has no %s", config_peer_keys[i].name);
 		if (!seen[i] &&
-		    (config_peer_keys[i].kind == KEY_STRING || config_peer_keys[i].fallback == KEY_REQUIRED))
+		    (config_peer_keys[i].kind == KEY_STRING ? config_peer_keys[i].text == NULL
+							    : config_peer_keys[i].fallback == KEY_REQUIRED))
 			return bad(path, from, error, "a peer", why);
 	}
 	if (peer->number == out->number || strcmp(peer->region, out->region) == 0)

@@ -5,6 +5,7 @@
 #define TIDE_CONFIG_CONFIG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -16,6 +17,7 @@ struct config_peer {
 	char region[64];
 	uint8_t number;
 	char replication[256]; /* address of its replicator: "tcp://10.0.0.2:7001" */
+	char api[256]; /* URL of its API: "http://10.0.0.2:8001"; "": not known here */
 	uint32_t bandwidth_kb_per_second; /* what is fetched from it at most; 0: no limit */
 };
 
@@ -78,5 +80,13 @@ struct config {
  * Errors     TIDE_USAGE: `error` names file, line and what is wrong; `out` is untouched. TIDE_NOMEM.
  */
 tide_err config_load(const char *path, struct config *out, struct tide_error *error);
+
+/**
+ * "http://HOST:PORT" (one slash may follow; IPv6 in brackets) to its parts, the host without brackets. False: it is not one, or the
+ * host does not fit in `room`; `host` and `*port` are then undefined.
+ *
+ * Thread     any.
+ */
+bool config_url_split(const char *url, char *host, size_t room, uint16_t *port);
 
 #endif

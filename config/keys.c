@@ -1,6 +1,7 @@
 #include "config/keys.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 
 #define INT_KEY(group, name, field, low, high, fallback)                                                     \
 	{                                                                                                    \
@@ -82,6 +83,46 @@ check_address(const char *text)
 	return "must be an address such as \"tcp://10.0.0.2:7001\"";
 }
 
+bool
+config_url_split(const char *url, char *host, size_t room, uint16_t *port)
+{
+	static const char scheme[] = "http://";
+	const char *colon, *at = url + sizeof scheme - 1;
+	unsigned long number;
+	size_t n;
+	char *end;
+
+	if (strncmp(url, scheme, sizeof scheme - 1) != 0 || (colon = strrchr(at, ':')) == NULL)
+		return false;
+	n = (size_t)(colon - at);
+	if (n > 2 && at[0] == '[' && at[n - 1] == ']') {
+		at++;
+		n -= 2;
+	} else if (memchr(at, ':', n) != NULL) {
+		return false;
+	}
+	if (n == 0 || n >= room || strcspn(at, "/?#@ []") < n || colon[1] < '0' || colon[1] > '9')
+		return false;
+	number = strtoul(colon + 1, &end, 10);
+	if (number == 0 || number > 65535 || (*end == '/' ? end[1] : *end) != '\0')
+		return false;
+	memcpy(host, at, n);
+	host[n] = '\0';
+	*port = (uint16_t)number;
+	return true;
+}
+
+static const char *
+check_url(const char *text)
+{
+	uint16_t port;
+	char host[256];
+
+	return config_url_split(text, host, sizeof host, &port)
+		   ? NULL
+		   : "must be the URL of an API such as \"http://10.0.0.2:8001\"";
+}
+
 const struct key config_keys[] = {
     STRING_KEY(NULL, "region", region, NULL, check_region),
     INT_KEY(NULL, "number", number, 1, 255, KEY_REQUIRED),
@@ -120,16 +161,17 @@ const size_t config_keys_n = sizeof config_keys / sizeof config_keys[0];
 		NULL, name, KEY_INT, offsetof(struct config_peer, field),                                    \
 		    sizeof(((struct config_peer *)0)->field), low, high, fallback, NULL, NULL                \
 	}
-#define PEER_STRING(name, field, check)                                                                      \
+#define PEER_STRING(name, field, fallback, check)                                                            \
 	{                                                                                                    \
 		NULL, name, KEY_STRING, offsetof(struct config_peer, field),                                 \
-		    sizeof(((struct config_peer *)0)->field), 0, 0, 0, NULL, check                           \
+		    sizeof(((struct config_peer *)0)->field), 0, 0, 0, fallback, check                       \
 	}
 
 const struct key config_peer_keys[] = {
-    PEER_STRING("region", region, check_region),
+    PEER_STRING("region", region, NULL, check_region),
     PEER_INT("number", number, 1, 255, KEY_REQUIRED),
-    PEER_STRING("address", replication, check_address),
+    PEER_STRING("address", replication, NULL, check_address),
+    PEER_STRING("api", api, "", check_url),
     PEER_INT("bandwidth_kb_per_second", bandwidth_kb_per_second, 0, 4194303, 0),
 };
 const size_t config_peer_keys_n = sizeof config_peer_keys / sizeof config_peer_keys[0];

@@ -105,7 +105,7 @@ a_full_file_is_read_whole(void **state)
 	    "  max_clock_skew_ms = 11;\n"
 	    "  peers = ( { region = \"eu-west-1\"; number = 2; address = \"tcp://10.0.0.2:7001\"; },\n"
 	    "            { region = \"ap-1\"; number = 255; address = \"tcp://x:1\";\n"
-	    "              bandwidth_kb_per_second = 500; } ); };\n"
+	    "              api = \"http://x:8001\"; bandwidth_kb_per_second = 500; } ); };\n"
 	    "cluster = \"test.1\";\n";
 	static struct config c;
 	struct tide_error error;
@@ -127,7 +127,50 @@ a_full_file_is_read_whole(void **state)
 	assert_string_equal(c.replication.peers[1].replication, "tcp://x:1");
 	assert_int_equal(c.replication.peers[0].bandwidth_kb_per_second, 0);
 	assert_int_equal(c.replication.peers[1].bandwidth_kb_per_second, 500);
+	assert_string_equal(c.replication.peers[0].api, "");
+	assert_string_equal(c.replication.peers[1].api, "http://x:8001");
 	assert_string_equal(c.cluster, "test.1");
+}
+
+static const struct url_case {
+	const char *name, *url;
+	bool fine;
+	const char *host;
+	uint16_t port;
+} url_cases[] = {
+    {"address", "http://10.0.0.2:8001", true, "10.0.0.2", 8001},
+    {"name and a slash", "http://db.eu:1/", true, "db.eu", 1},
+    {"IPv6", "http://[::1]:65535", true, "::1", 65535},
+    {"bare IPv6", "http://::1:80", false, NULL, 0},
+    {"no port", "http://h", false, NULL, 0},
+    {"port 0", "http://h:0", false, NULL, 0},
+    {"port over 65535", "http://h:65536", false, NULL, 0},
+    {"port with a sign", "http://h:+1", false, NULL, 0},
+    {"path", "http://h:1/x", false, NULL, 0},
+    {"path with a colon", "http://h/x:1", false, NULL, 0},
+    {"user", "http://a@h:1", false, NULL, 0},
+    {"no host", "http://:1", false, NULL, 0},
+    {"another scheme", "tcp://h:1", false, NULL, 0},
+    {"too long a host", "http://0123456789012345:1", false, NULL, 0},
+};
+
+static void
+a_url_is_split_into_host_and_port(void **state)
+{
+	char host[16];
+	uint16_t port;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof url_cases / sizeof url_cases[0]; i++) {
+		const struct url_case *c = &url_cases[i];
+
+		print_message("%s\n", c->name);
+		assert_int_equal(config_url_split(c->url, host, sizeof host, &port), c->fine);
+		if (!c->fine)
+			continue;
+		assert_string_equal(host, c->host);
+		assert_int_equal(port, c->port);
+	}
 }
 
 static void
@@ -214,6 +257,14 @@ static const struct refused {
 	     "\"c\"; };\n"
 	     "  peers = ( " PEER("b", "2") " ); };\n",
 	"not tcp://x:1"},
+    {"a peer's API without a port",
+	HEAD "replication = { peers = ( { region = \"b\"; number = 2; address = \"tcp://x:1\"; api = "
+	     "\"http://h\"; } ); };\n",
+	"api must be the URL of an API such as"},
+    {"a peer's API over TLS",
+	HEAD "replication = { peers = ( { region = \"b\"; number = 2; address = \"tcp://x:1\"; api = "
+	     "\"https://h:1\"; } ); };\n",
+	"api must be the URL of an API such as"},
     {"bandwidth",
 	HEAD "replication = { peers = ( { region = \"b\"; number = 2; address = \"tcp://x:1\";\n"
 	     "  bandwidth_kb_per_second = -1; } ); };\n",
@@ -278,6 +329,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		certificates_are_read_with_addresses_that_use_them, setup, teardown),
 	    cmocka_unit_test_setup_teardown(bad_files_are_refused_with_their_place, setup, teardown),
+	    cmocka_unit_test(a_url_is_split_into_host_and_port),
 	    cmocka_unit_test_setup_teardown(more_than_31_peers_are_refused, setup, teardown),
 	    cmocka_unit_test(a_missing_file_and_a_folder_are_named),
 	};
