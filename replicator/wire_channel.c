@@ -197,6 +197,19 @@ fill(struct channel *channel, uint8_t *to, size_t whole)
 	return STREAM_DONE;
 }
 
+bool
+channel_has_more(struct channel *channel)
+{
+	bool more;
+
+	if (channel->in_at < channel->in_n)
+		return true;
+	pthread_mutex_lock(&channel->lock);
+	more = stream_holds(&channel->stream);
+	pthread_mutex_unlock(&channel->lock);
+	return more;
+}
+
 enum stream_result
 channel_swallow(struct channel *channel)
 {

@@ -67,12 +67,8 @@ enum stream_result channel_step(
 /** Read and forget. */
 enum stream_result channel_swallow(struct channel *channel);
 
-/** Has what was read before been used up? If not, nobody announces it. The reader. */
-static inline bool
-channel_has_more(const struct channel *channel)
-{
-	return channel->in_at < channel->in_n || channel->stream.ssl != NULL;
-}
+/** Is there something that was read and not used up? Nobody announces that. The reader, without the lock. */
+bool channel_has_more(struct channel *channel);
 
 /** Queue a frame, which is taken over. False: no memory, it is dropped. With the lock held. */
 bool channel_put(struct channel *channel, uint32_t number, struct wire_frame *frame);

@@ -233,11 +233,14 @@ welcome(struct wire_server *server, int fd, const struct sockaddr_storage *at)
 	struct wire_conn *conn;
 	char from[WIRE_FROM_MAX];
 
+	name_from(at, from, sizeof from);
 	if (atomic_load(&server->connections) >= server->options.connections_max && !make_place(server)) {
+		atomic_fetch_add(&server->refused, 1);
+		if (server->options.stranger != NULL)
+			server->options.stranger(server->options.arg, from, "too many connections");
 		close(fd);
 		return;
 	}
-	name_from(at, from, sizeof from);
 	tune(server, fd);
 	if ((conn = conn_new(server, fd, from)) == NULL)
 		return;

@@ -136,6 +136,12 @@ stream_send(struct stream *stream, const void *from, size_t max, size_t *n)
 }
 
 bool
+stream_holds(const struct stream *stream)
+{
+	return stream->ssl != NULL && SSL_pending(stream->ssl) > 0;
+}
+
+bool
 stream_bears_name(const struct stream *stream, const char *name)
 {
 	X509 *certificate;

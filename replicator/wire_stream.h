@@ -42,6 +42,9 @@ enum stream_result stream_shake_hands(struct stream *stream, char *why, size_t w
 enum stream_result stream_recv(struct stream *stream, void *to, size_t max, size_t *n);
 enum stream_result stream_send(struct stream *stream, const void *from, size_t max, size_t *n);
 
+/** Has TLS read what was not asked for yet? Nobody announces that. */
+bool stream_holds(const struct stream *stream);
+
 /** The names that the other end's certificate bears: is `name` one? False without TLS. */
 bool stream_bears_name(const struct stream *stream, const char *name);
 
