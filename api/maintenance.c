@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "api/expiry.h"
 #include "api/heal.h"
 #include "api/membership.h"
 #include "base/log.h"
@@ -32,9 +33,10 @@ struct maintenance {
 	pthread_t thread;
 	atomic_bool stopping;
 	uint64_t collect_ms, trim_ms, checkpoint_ms; /* not before */
-	struct complaint membership, rejoin, align, collect, trim, checkpoint, salvaging;
+	struct complaint membership, rejoin, align, collect, trim, checkpoint, salvaging, expiring;
 	struct collect collect_walk;
 	struct salvage *salvage; /* NULL: nothing to be read */
+	struct expiry *expiry;
 	uint32_t collected;
 	struct heal heal;
 };
@@ -252,6 +254,8 @@ maintenance_turn(struct maintenance *m)
 	if (committer_call(m->region->committer, align_run, NULL, &error) != TIDE_OK)
 		complain(m, &m->align, &error);
 	salvage(m);
+	if (expiry_step(m->region, m->expiry, now_ms(m), &error) != TIDE_OK)
+		complain(m, &m->expiring, &error);
 	checkpoint(m);
 	if (now_ms(m) >= m->collect_ms) {
 		collect(m);
@@ -304,6 +308,10 @@ maintenance_new(struct region *region, const struct maintenance_options *options
 
 	if (m == NULL)
 		return tide_fail(error, TIDE_NOMEM, NULL);
+	if ((m->expiry = expiry_new()) == NULL) {
+		free(m);
+		return tide_fail(error, TIDE_NOMEM, NULL);
+	}
 	m->region = region;
 	if (options != NULL)
 		m->options = *options;
@@ -315,6 +323,7 @@ maintenance_new(struct region *region, const struct maintenance_options *options
 	m->align.what = "align";
 	m->collect.what = "collect";
 	m->salvaging.what = "salvage";
+	m->expiring.what = "expire";
 	m->checkpoint.what = "checkpoint";
 	m->trim.what = "trim";
 	m->collect_ms = now_ms(m) + COLLECT_EVERY_MS;
@@ -330,6 +339,7 @@ maintenance_free(struct maintenance *m)
 		return;
 	collect_fini(&m->collect_walk);
 	salvage_free(m->salvage);
+	expiry_free(m->expiry);
 	free(m);
 }
 

@@ -3,6 +3,7 @@
  *
  *     every second, or when membership is poked   a step of membership; replicas that stand at the region's cut become ACTIVE
  *     the same                                    tables that rejoin are merged with what was loaded for them
+ *     the same                                    a piece of the walk for expired items (expiry.h)
  *     when the journal has grown enough           a checkpoint
  *     every turn                                  a look at the disk (heal.h)
  *     every ten seconds                           tombstones and expired conflict entries that may go

@@ -39,7 +39,7 @@ pack_fingerprint(struct buf *out, fingerprint_t fingerprint)
 static void
 pack_local(struct buf *out, const struct record *record)
 {
-	pack_array(out, LOCAL_FIELDS);
+	pack_array(out, LOCAL_FIELDS + (record->expired ? 1 : 0));
 	pack_bool(out, record->lost);
 	if (record->has_before)
 		pack_bin(out, record->before);
@@ -50,6 +50,8 @@ pack_local(struct buf *out, const struct record *record)
 	pack_int(out, record->count_delta);
 	pack_int(out, record->bytes_delta);
 	pack_fingerprint(out, record->fingerprint_delta);
+	if (record->expired)
+		pack_bool(out, true);
 }
 
 static void

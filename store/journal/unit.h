@@ -52,6 +52,7 @@ struct record {
 	int32_t count_delta; /* what the record did to the table's totals here */
 	int64_t bytes_delta;
 	fingerprint_t fingerprint_delta;
+	bool expired; /* deleted here by time to live: nobody asked for it (a stream says so) */
 };
 
 struct unit {

@@ -268,7 +268,10 @@ read_local(struct cursor *c, struct record *out)
 		for (size_t i = 0; c->rc == TIDE_OK && i < sum.n; i++)
 			out->fingerprint_delta = out->fingerprint_delta << 8 | sum.at[i];
 	}
-	skip_many(c, n - LOCAL_FIELDS, SKIP_DEPTH_MAX);
+	if (n == LOCAL_FIELDS)
+		return;
+	out->expired = read_bool(c, "expired");
+	skip_many(c, n - LOCAL_FIELDS - 1, SKIP_DEPTH_MAX);
 }
 
 static void

@@ -5,7 +5,8 @@
  *     vector  [origin, seq, clock, origin, seq, clock, ...]    ascending by origin, none twice
  *     record  [origin or nil (the unit's), clock, origin_seq, prev seq, prev clock, table, key, image or nil (tombstone),
  *              [part table, part origin_seq, ...],          -- the disk form goes on:  local]
- *     local   [lost, before or nil, table_prev_seq, item_prev_seq, count_delta, bytes_delta, fingerprint or nil (zero)]
+ *     local   [lost, before or nil, table_prev_seq, item_prev_seq, count_delta, bytes_delta, fingerprint or nil (zero),
+ *              -- only where it is true:  expired]
  *
  * A reader ignores elements after those it knows, at each level; what it must not ignore raises `format`.
  */

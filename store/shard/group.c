@@ -297,7 +297,7 @@ group__apply(
 
 static tide_err
 write_item(struct group *group, uint64_t table_id, struct bytes key, struct bytes image, bool tombstone,
-    bool keep_before)
+    bool keep_before, bool expired)
 {
 	struct shard *shard = group->shard;
 	const struct table_fold *table = fold_table(&shard->work, table_id);
@@ -328,6 +328,7 @@ write_item(struct group *group, uint64_t table_id, struct bytes key, struct byte
 	record->image = image;
 	record->tombstone = tombstone;
 	record->has_before = keep_before;
+	record->expired = expired;
 	if (keep_before && pending->exists && !before.tombstone)
 		record->before = before.image;
 	record->seq = unit->unit.first_seq + unit->unit.n_records;
@@ -344,11 +345,17 @@ write_item(struct group *group, uint64_t table_id, struct bytes key, struct byte
 tide_err
 group_put(struct group *group, uint64_t table, struct bytes key, struct bytes image, bool keep_before)
 {
-	return write_item(group, table, key, image, false, keep_before);
+	return write_item(group, table, key, image, false, keep_before, false);
 }
 
 tide_err
 group_delete(struct group *group, uint64_t table, struct bytes key, bool keep_before)
 {
-	return write_item(group, table, key, BYTES_NONE, true, keep_before);
+	return write_item(group, table, key, BYTES_NONE, true, keep_before, false);
+}
+
+tide_err
+group_expire(struct group *group, uint64_t table, struct bytes key, bool keep_before)
+{
+	return write_item(group, table, key, BYTES_NONE, true, keep_before, true);
 }

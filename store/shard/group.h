@@ -56,6 +56,9 @@ tide_err group_put(
     struct group *group, uint64_t table, struct bytes key, struct bytes image, bool keep_before);
 tide_err group_delete(struct group *group, uint64_t table, struct bytes key, bool keep_before);
 
+/** group_delete by time to live: the record here says that nobody asked for it. The same errors. */
+tide_err group_expire(struct group *group, uint64_t table, struct bytes key, bool keep_before);
+
 /* --- this region's bookkeeping: journaled as notes, never travels --- */
 
 /** A table's replica here changes its state. From ABSENT the table appears; to ABSENT its items go (delete-range). */

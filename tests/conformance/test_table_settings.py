@@ -166,3 +166,92 @@ def test_wrong_time_to_live(client, region, table):
             refused("ResourceNotFoundException", call, TableName="no-such-table", **more)
             == "Requested resource not found: Table: no-such-table not found"
         )
+
+
+def items_of(client, name):
+    return {i["pk"]["S"] for p in client.get_paginator("scan").paginate(TableName=name) for i in p["Items"]}
+
+
+def test_items_expire(client, table):
+    now = int(time.time())
+    number = lambda n: {"N": str(n)}
+    items = {
+        "past": number(now - 10),
+        "fraction": number(f"{now - 10}.5"),
+        "long ago": number(now - 4 * 365 * 86400),
+        "too long ago": number(now - 5 * 365 * 86400 - 86400),
+        "future": number(now + 3600),
+        "milliseconds": number(now * 1000),
+        "string": {"S": str(now - 10)},
+        "set": {"NS": [str(now - 10)]},
+        "inside": {"M": {"ttl": number(now - 10)}},
+        "zero": number(0),
+    }
+    for key, value in items.items():
+        client.put_item(TableName=table, Item={"pk": {"S": key}, "a": {"L": [{"M": {"ttl": number(1)}}]}, "ttl": value})
+    client.put_item(TableName=table, Item={"pk": {"S": "without"}, "zz": number(now - 10)})
+    client.update_time_to_live(TableName=table, **ttl(True, "ttl"))
+    stay = {"too long ago", "future", "milliseconds", "string", "set", "inside", "zero", "without"}
+    wait_for(lambda: items_of(client, table) == stay, "the expired items are gone")
+    assert client.describe_table(TableName=table)["Table"]["ItemCount"] == len(stay)
+
+
+def test_an_item_expires_when_its_time_has_come_and_not_when_it_is_off(client, table):
+    client.update_time_to_live(TableName=table, **ttl(True, "ttl"))
+    client.put_item(TableName=table, Item={"pk": {"S": "soon"}, "ttl": {"N": str(int(time.time()) + 2)}})
+    client.put_item(TableName=table, Item={"pk": {"S": "later"}, "ttl": {"N": str(int(time.time()) + 3600)}})
+    assert items_of(client, table) == {"soon", "later"}
+    wait_for(lambda: items_of(client, table) == {"later"}, "the item is gone")
+    client.update_time_to_live(TableName=table, **ttl(False, "ttl"))
+    client.put_item(TableName=table, Item={"pk": {"S": "kept"}, "ttl": {"N": "1700000000"}})
+    other = new_name()
+    client.create_table(TableName=other, **ON_DEMAND)
+    client.update_time_to_live(TableName=other, **ttl(True, "ttl"))
+    client.put_item(TableName=other, Item={"pk": {"S": "goes"}, "ttl": {"N": str(int(time.time()) - 1)}})
+    # The round that takes this one has passed the other table.
+    wait_for(lambda: items_of(client, other) == set(), "the item of the other table is gone")
+    assert items_of(client, table) == {"later", "kept"}
+    client.delete_table(TableName=other)
+
+
+# --- global tables ---
+
+
+def shown_replicas(client, name):
+    return {r["RegionName"]: r["ReplicaStatus"] for r in client.describe_table(TableName=name)["Table"].get("Replicas", [])}
+
+
+def global_table(clients, name, **more):
+    """A table with a replica in each region; `more` is said when it is created."""
+    clients[0].create_table(TableName=name, **{**ON_DEMAND, **more})
+    for client in clients[1:]:
+        region = client.meta.region_name
+        clients[0].update_table(TableName=name, ReplicaUpdates=[{"Create": {"RegionName": region}}])
+        wait_for(lambda: shown_replicas(clients[0], name).get(region) == "ACTIVE", f"the replica in {region}")
+    for client in clients:
+        wait_for(lambda: client.describe_table(TableName=name)["Table"]["TableStatus"] == "ACTIVE", "all replicas are active")
+    return name
+
+
+def test_time_to_live_is_the_whole_tables_and_tags_are_each_replicas_own(cluster):
+    clients = [r.client() for r in cluster]
+    name = global_table(clients, new_name(), Tags=[{"Key": "where", "Value": "first"}])
+    arns = [arn_of(c, name) for c in clients]
+    clients[1].tag_resource(ResourceArn=arns[1], Tags=[{"Key": "where", "Value": "second"}])
+    assert [tags_of(c, a) for c, a in zip(clients, arns)] == [{"where": "first"}, {"where": "second"}, {}]
+    clients[1].update_time_to_live(TableName=name, **ttl(True, "ttl"))
+    for client in clients:
+        wait_for(
+            lambda: client.describe_time_to_live(TableName=name)["TimeToLiveDescription"] == {"TimeToLiveStatus": "ENABLED", "AttributeName": "ttl"},
+            "time to live is on everywhere",
+        )
+    past = {"N": str(int(time.time()) - 5)}
+    for i, client in enumerate(clients):
+        client.put_item(TableName=name, Item={"pk": {"S": f"from {i}"}, "ttl": past})
+        client.put_item(TableName=name, Item={"pk": {"S": f"kept {i}"}})
+    kept = {f"kept {i}" for i in range(len(clients))}
+    for client in clients:
+        wait_for(lambda: items_of(client, name) == kept, "what expired is gone everywhere")
+    for client in clients:
+        log = client.scan(TableName="tidemark.conflicts")["Items"]
+        assert [i for i in log if i["Table"]["S"] == name] == []

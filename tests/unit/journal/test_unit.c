@@ -41,6 +41,7 @@ full_record(struct jid origin)
 	    .count_delta = -1,
 	    .bytes_delta = -70000,
 	    .fingerprint_delta = (fingerprint_t)0x8000000000000001 << 64 | 0xfedcba9876543210,
+	    .expired = true,
 	};
 }
 
@@ -106,6 +107,7 @@ expect_record(const struct record *got, const struct record *want, uint64_t seq,
 	}
 	assert_true(got->seq == seq);
 	assert_int_equal(got->lost, want->lost);
+	assert_int_equal(got->expired, want->expired);
 	assert_int_equal(got->has_before, want->has_before);
 	expect_bytes(got->before, want->before);
 	assert_true(got->table_prev_seq == want->table_prev_seq);
