@@ -168,7 +168,7 @@ def step(ours, local, operation, body):
     written = keys_written(operation, body)
     before = None
     if operation == "UpdateItem" and written:
-        before = ours.call("GetItem", {"TableName": written[0][0], "Key": written[0][1], "ConsistentRead": True}).body.get("Item")
+        before = in_order(ours.call("GetItem", {"TableName": written[0][0], "Key": written[0][1], "ConsistentRead": True}).body.get("Item"))
     x, y = ask(ours, operation, body), ask(local, operation, body)
     a, b = normal(operation, x), normal(operation, y)
     rule = None if a == b else explained.explain(operation, body, before, x, y, a, b) or UNEXPLAINED

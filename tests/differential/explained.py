@@ -82,6 +82,7 @@ WORDINGS = [
     ("type-name-wording", "(One or more parameter values were invalid: (ADD action|DELETE action with value) is not supported for the type )[A-Z]+",
      r"\1(STRING|NUMBER|BINARY|BOOLEAN|NULL|LIST|MAP)"),
     ("order-of-checks", "One or more parameter values were invalid: Condition parameter type does not match schema type", "One or more parameter values were invalid: Aggregated size.*|" + LOCAL_KEY),
+    ("order-of-checks", "Empty attribute name", "Type mismatch for attribute to update"),
     ("order-of-checks", "Can not use both expression and non-expression parameters.*", "Invalid [A-Za-z]+: The expression can not be empty;.*"),
     ("order-of-checks", "ConditionalOperator can.*", "The provided starting key.*|Exclusive Start Key.*|" + LOCAL_KEY),
     ("order-of-checks", "One or more parameter values were invalid: (Cannot update attribute|Only DELETE action|ADD action|DELETE action with value).*", "Type mismatch for attribute to update"),
@@ -234,6 +235,8 @@ def explain_local_accepts(operation, body, ours):
         return "long-key-in-query"
     if "at most one row" in message:
         return "start-key-refused"
+    if without_action(body) and re.fullmatch("Type mismatch for attribute to update|" + EVALUATION, message):
+        return "action-absent"
     if re.search("Value '\\[\\]' at '[^']*attributesToGet' failed to satisfy", message):
         return "empty-attributes-to-get"
     if "Member must satisfy enum value set" in message or "ALL_PROJECTED_ATTRIBUTES" in message:

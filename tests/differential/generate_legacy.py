@@ -51,7 +51,9 @@ class LegacyGenerator(Generator):
         if operator in ("EQ", "NE"):
             return [self.typed(like)]
         if operator in ("CONTAINS", "NOT_CONTAINS"):
-            return [self.one([{"BOOL": True}, {"NULL": True}])] if self.chance(5) else self.scalars(1, like)
+            # Local looks for bytes as for text: any byte that is no UTF-8 contains any other such one.
+            found = [{"BOOL": True}, {"NULL": True}] if self.chance(5) else self.scalars(1, like)
+            return [{"B": "YQ=="} if "B" in found[0] else self.one(found)]
         if operator == "BEGINS_WITH":
             return [self.scalar(self.one("SSB"))]
         values = self.scalars({"IN": self.random.randrange(1, 5), "BETWEEN": 2}.get(operator, 1), like)
