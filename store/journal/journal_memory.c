@@ -176,8 +176,10 @@ journal_memory_disk_fail_next(const char *dir, tide_err rc, uint32_t survivors)
 
 	pthread_mutex_lock(&disks_lock);
 	if ((disk = *disk_find(dir)) != NULL) {
+		pthread_mutex_lock(&disk->lock);
 		disk->fail_next = rc;
 		disk->survivors = survivors;
+		pthread_mutex_unlock(&disk->lock);
 	}
 	pthread_mutex_unlock(&disks_lock);
 	return disk != NULL ? TIDE_OK : TIDE_NOTFOUND;

@@ -133,7 +133,8 @@ struct told_table {
 	uint64_t table;
 	enum replica_state state;
 	struct vector vector;
-	bool loading; /* it holds, or may hold, more than its vector: of a snapshot that is not the replica's yet */
+	bool
+	    loading; /* it holds, or may hold, more than its vector: of a snapshot that is not the replica's yet */
 };
 
 /** `promise`: no later record of `origin` has a smaller clock; `tables`: what it had applied by then (volatile; copied). */
