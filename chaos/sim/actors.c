@@ -131,3 +131,32 @@ operate(struct world *world, uint8_t region)
 }
 
 const struct sim_actor actor_operator = {"operator", 12, operate};
+
+/* --- a replica is removed while nobody hears what it has written --- */
+
+static void
+hear_again(struct world *world, uint64_t arg)
+{
+	(void)arg;
+	network_heal(world);
+}
+
+static void
+leave(struct world *world, uint8_t region)
+{
+	const struct world_table *table = some_table(world, region);
+	uint8_t other = world_other_region(world, region);
+
+	if (!world->plan.membership || world->plan.faults == 0 || table == NULL)
+		return;
+	world_tell(world, "r%u: nobody hears it, and it shall go", region);
+	for (uint8_t r = 1; r <= world->plan.n_regions; r++)
+		world->deaf[region][r] = r != region;
+	world_after(world, 300 + rng_below(&world->rng, 2500), hear_again, 0);
+	client_write(world, region, table, some_key(world), CLIENT_PUT);
+	world_work(world, 20);
+	client_change_replica(world, other, table, region, false);
+	world_work(world, 200);
+}
+
+const struct sim_actor actor_leaver = {"leaver", 5, leave};

@@ -5,7 +5,7 @@
 #include "chaos/sim/world.h"
 
 extern const struct sim_actor actor_writer, actor_racer, actor_burst, actor_chain, actor_waiter,
-    actor_sweeper, actor_operator;
+    actor_sweeper, actor_operator, actor_leaver;
 
 extern const struct sim_fault fault_crash, fault_crash_both, fault_crash_replicator, fault_torn, fault_sync,
     fault_full, fault_store, fault_cut, fault_one_way, fault_bridge, fault_ring, fault_flap, fault_slow,
