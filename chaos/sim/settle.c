@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "api/membership.h"
-#include "chaos/sim/world.h"
+#include "chaos/sim/registry.h"
 #include "store/shard/shard_priv.h"
 
 #define SETTLE_MS_MAX 90000
@@ -110,6 +110,21 @@ rejoin_run(struct world *world, uint8_t region, struct group *group, void *arg, 
 	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
 }
 
+static tide_err
+reincarnate_run(struct world *world, uint8_t region, struct group *group, void *arg, struct tide_error *error)
+{
+	struct jid former = shard_id(group_shard(group));
+	tide_err rc = shard_reincarnate(group_shard(group), error);
+
+	(void)arg;
+	if (rc != TIDE_OK)
+		return rc;
+	ledger_journal_lost(&world->ledger, former);
+	check_order_wiped(world, region);
+	world->counters.rebirths++;
+	return TIDE_OK;
+}
+
 /* What an operator does when status says so. */
 void
 world_rejoin(struct world *world, uint8_t region)
@@ -124,6 +139,8 @@ world_rejoin(struct world *world, uint8_t region)
 		needed |= fold->tables[i]->rejoin == REJOIN_NEEDED;
 	if (needed)
 		client_submit(world, region, "region rejoin", rejoin_run, NULL);
+	if (fold->fork.reason != FORK_NONE)
+		client_submit(world, region, "region reincarnate", reincarnate_run, NULL);
 }
 
 static bool
