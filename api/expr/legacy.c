@@ -7,6 +7,7 @@
 #include "api/expr/ast.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define INVALID "One or more parameter values were invalid: "
 #define NAME_BYTES_MAX 65535
@@ -255,25 +256,71 @@ join(struct expr_builder *b, enum expr_op op, struct expr_node **at, uint32_t n)
 
 /* ---- maps of conditions ---- */
 
+static int
+member_compare(const void *left, const void *right)
+{
+	const struct json_member *a = *(const struct json_member *const *)left,
+				 *b = *(const struct json_member *const *)right;
+	int order = bytes_compare(a->name, b->name);
+
+	return order != 0 ? order : (a > b) - (a < b);
+}
+
+static int
+place_compare(const void *left, const void *right)
+{
+	const struct json_member *a = *(const struct json_member *const *)left,
+				 *b = *(const struct json_member *const *)right;
+
+	return (a > b) - (a < b);
+}
+
+tide_err
+expr_legacy_members(struct arena *arena, const struct json *map, struct expr_legacy_members *out)
+{
+	uint32_t n = map != NULL && map->type == JSON_OBJECT ? map->object.n : 0, kept = 0;
+	const struct json_member **at = arena_alloc(arena, ((size_t)n + 1) * sizeof(*at));
+
+	if (at == NULL)
+		return TIDE_NOMEM;
+	for (uint32_t i = 0; i < n; i++)
+		at[i] = &map->object.at[i];
+	if (n > 1) {
+		qsort(at, n, sizeof(*at), member_compare);
+		for (uint32_t i = 0; i < n; i++) {
+			if (i + 1 == n || !bytes_equal(at[i]->name, at[i + 1]->name))
+				at[kept++] = at[i];
+		}
+		n = kept;
+		qsort(at, n, sizeof(*at), place_compare);
+	}
+	*out = (struct expr_legacy_members){at, n};
+	return TIDE_OK;
+}
+
 typedef tide_err condition_reader(
     struct arena *arena, const struct json *json, struct condition *out, struct tide_error *error);
 
 static tide_err
 read_map(struct arena *arena, const struct json *map, condition_reader *read, struct condition **out,
-    struct tide_error *error)
+    uint32_t *n, struct tide_error *error)
 {
-	struct condition *at = arena_calloc(arena, ((size_t)map->object.n + 1) * sizeof *at);
+	struct expr_legacy_members members;
+	struct condition *at;
 	tide_err rc;
 
-	if (at == NULL)
+	if ((rc = expr_legacy_members(arena, map, &members)) != TIDE_OK)
+		return rc;
+	if ((at = arena_calloc(arena, ((size_t)members.n + 1) * sizeof *at)) == NULL)
 		return TIDE_NOMEM;
-	for (uint32_t i = 0; i < map->object.n; i++) {
-		at[i].name = map->object.at[i].name;
+	for (uint32_t i = 0; i < members.n; i++) {
+		at[i].name = members.at[i]->name;
 		if ((rc = expr_legacy_check_name(at[i].name, error)) != TIDE_OK ||
-		    (rc = read(arena, &map->object.at[i].value, &at[i], error)) != TIDE_OK)
+		    (rc = read(arena, &members.at[i]->value, &at[i], error)) != TIDE_OK)
 			return rc;
 	}
 	*out = at;
+	*n = members.n;
 	return TIDE_OK;
 }
 
@@ -299,13 +346,15 @@ static tide_err
 read_joined(struct arena *arena, const struct json *map, const struct json *joined, condition_reader *read,
     const struct expr_condition **out, struct tide_error *error)
 {
-	uint32_t n = map != NULL && map->type == JSON_OBJECT ? map->object.n : 0;
 	bool any = joined != NULL && bytes_is(joined->text, "OR");
 	struct condition *conditions;
+	uint32_t n;
 	tide_err rc;
 
 	*out = NULL;
-	if (n > 0 && (rc = read_map(arena, map, read, &conditions, error)) != TIDE_OK)
+	if (map == NULL && joined == NULL) /* most requests: no memory for nothing */
+		return TIDE_OK;
+	if ((rc = read_map(arena, map, read, &conditions, &n, error)) != TIDE_OK)
 		return rc;
 	if (joined != NULL && n == 0)
 		return tide_fail(
@@ -336,11 +385,11 @@ tide_err
 expr_legacy_keys(struct arena *arena, const struct json *conditions, const struct expr_condition **out,
     struct tide_error *error)
 {
-	uint32_t n = conditions->type == JSON_OBJECT ? conditions->object.n : 0;
 	struct condition *at;
+	uint32_t n;
 	tide_err rc;
 
-	if (n > 0 && (rc = read_map(arena, conditions, read_condition, &at, error)) != TIDE_OK)
+	if ((rc = read_map(arena, conditions, read_condition, &at, &n, error)) != TIDE_OK)
 		return rc;
 	if (n < 1 || n > 2)
 		return tide_fail(error, TIDE_VALIDATION, "Conditions can be of length 1 or 2 only");

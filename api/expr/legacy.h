@@ -42,6 +42,15 @@ tide_err expr_legacy_updates(struct arena *arena, const struct json *updates, co
 tide_err expr_legacy_projection(struct arena *arena, const struct json *names,
     const struct expr_projection **out, struct tide_error *error);
 
+/* A map's members: of those with one name the last. */
+struct expr_legacy_members {
+	const struct json_member **at; /* in the order of the text */
+	uint32_t n;
+};
+
+/** The members of `map`; none when it is NULL or no object. TIDE_NOMEM. */
+tide_err expr_legacy_members(struct arena *arena, const struct json *map, struct expr_legacy_members *out);
+
 /** TIDE_VALIDATION for a name that no attribute can have. */
 tide_err expr_legacy_check_name(struct bytes name, struct tide_error *error);
 

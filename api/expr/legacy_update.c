@@ -65,15 +65,17 @@ expr_legacy_updates(
     struct arena *arena, const struct json *updates, const struct expr_update **out, struct tide_error *error)
 {
 	struct expr_builder b = {.arena = arena, .kind = EXPR_UPDATE, .error = error, .legacy = true};
+	struct expr_legacy_members members;
 	struct expr_action **sorted;
 	tide_err rc;
 
 	*out = NULL;
-	if (updates == NULL || updates->type != JSON_OBJECT || updates->object.n == 0)
+	if (updates == NULL)
 		return TIDE_OK;
-	for (uint32_t i = 0; i < updates->object.n; i++) {
-		rc = append(&b, updates->object.at[i].name, &updates->object.at[i].value);
-		if (rc != TIDE_OK)
+	if ((rc = expr_legacy_members(arena, updates, &members)) != TIDE_OK || members.n == 0)
+		return rc;
+	for (uint32_t i = 0; i < members.n; i++) {
+		if ((rc = append(&b, members.at[i]->name, &members.at[i]->value)) != TIDE_OK)
 			return rc;
 	}
 	if ((rc = expr_tree_sort(&b, &sorted)) != TIDE_OK)
