@@ -30,6 +30,8 @@ struct process {
 	struct naming *naming;
 	struct maintenance *maintenance;
 	struct http_server *http;
+	struct http_peer peers[CONFIG_PEERS_MAX];
+	char peer_hosts[CONFIG_PEERS_MAX][256];
 };
 
 /* mkdir -p, and see whether it can be written to. */
@@ -136,6 +138,26 @@ open_region(struct process *process, struct tide_error *error)
 	return TIDE_OK;
 }
 
+/* Where requests that are signed for other regions are sent. Returns how many regions are known so. */
+static uint32_t
+find_peers(struct process *process)
+{
+	const struct config *config = &process->region.config;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < config->replication.n_peers; i++) {
+		const struct config_peer *peer = &config->replication.peers[i];
+
+		if (!config_url_split(peer->api, process->peer_hosts[n], sizeof process->peer_hosts[n],
+			&process->peers[n].port))
+			continue;
+		process->peers[n].host = process->peer_hosts[n];
+		process->peers[n].region = peer->region;
+		n++;
+	}
+	return n;
+}
+
 static tide_err
 start(struct process *process, const struct program *program, struct tide_error *error)
 {
@@ -149,6 +171,8 @@ start(struct process *process, const struct program *program, struct tide_error 
 	    .memory_max = (uint64_t)region->config.http.memory_mb << 20,
 	    .find = operation_find,
 	    .metrics = region->config.http.metrics ? &metrics_operation : NULL,
+	    .peers = process->peers,
+	    .n_peers = find_peers(process),
 	};
 	tide_err rc;
 

@@ -57,7 +57,10 @@
 	X(POLICY_NOT_FOUND, DYNAMODB "PolicyNotFoundException", 400, "")                                     \
 	X(THROTTLED, CORAL_AVAILABILITY "ThrottlingException", 400,                                          \
 	    "Rate of requests exceeds the allowed throughput")                                               \
-	X(REQUEST_TOO_LARGE, CORAL "RequestEntityTooLargeException", 413, "Request is too large")
+	X(REQUEST_TOO_LARGE, CORAL "RequestEntityTooLargeException", 413, "Request is too large")            \
+	X(REGION_LOST, DYNAMODB "InternalServerError", 500,                                                  \
+	    "The request was sent on to another region, and no answer came from there")                      \
+	X(KEY_NOT_FOUND, "NotFoundException", 400, "")
 
 typedef enum tide_err {
 #define X(code, exception, http, text) TIDE_##code,

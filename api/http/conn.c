@@ -6,16 +6,11 @@
 #include <time.h>
 
 #include "api/http/coding.h"
+#include "api/http/conn_priv.h"
 
 #define KEEP_BYTES 16384 /* a buffer over this is released when its request is done */
 #define CHARGE_FREE 65536 /* what every connection may hold without being counted */
-#define TREE_BYTES_BASE (4u << 20)
-#define TREE_BYTES_PER_BODY_BYTE 32 /* far over what requests take; only texts like "[[],[]," go over */
-#define OPERATION_BYTES_MAX (256u << 20)
 #define DEFLATE_MIN 4096
-
-#define JSON_TYPE "application/x-amz-json-1.0"
-#define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
 void
 conn_init(struct conn *conn, struct conn_host *host)
@@ -29,9 +24,8 @@ conn_init(struct conn *conn, struct conn_host *host)
 	conn->parser.data = conn;
 }
 
-/* Count what this connection holds beyond its free share. False: the server as a whole holds too much. */
-static bool
-charge(struct conn *conn, uint64_t bytes)
+bool
+conn_charge(struct conn *conn, uint64_t bytes)
 {
 	uint64_t want = bytes > CHARGE_FREE ? bytes : 0;
 	uint64_t now;
@@ -55,18 +49,19 @@ charge(struct conn *conn, uint64_t bytes)
 void
 conn_fini(struct conn *conn)
 {
-	charge(conn, 0);
+	conn_charge(conn, 0);
 	http_head_fini(&conn->head);
 	buf_fini(&conn->body_buf);
 	buf_fini(&conn->inflated);
 	buf_fini(&conn->deflated);
 	buf_fini(&conn->reply_head);
+	buf_fini(&conn->raw_head);
 	buf_fini(&conn->request.reply);
 	arena_fini(&conn->request.arena);
 }
 
-static void
-shrink(struct buf *buf)
+void
+conn_shrink(struct buf *buf)
 {
 	if (buf->room > KEEP_BYTES)
 		buf_fini(buf);
@@ -94,8 +89,8 @@ encode_body(struct conn *conn, enum http_coding *coding)
 	return body;
 }
 
-static uint64_t
-now_us(void)
+uint64_t
+conn_now_us(void)
 {
 	struct timespec now;
 
@@ -115,7 +110,7 @@ count(struct conn *conn)
 	else if (conn->status >= 400)
 		tally_count(&host->errors_client, 1);
 	if (conn->begun_us != 0)
-		tally_add(&host->tally, conn->request.operation, conn->code, now_us() - conn->begun_us);
+		tally_add(&host->tally, conn->request.operation, conn->code, conn_now_us() - conn->begun_us);
 	conn->begun_us = 0;
 }
 
@@ -130,6 +125,34 @@ give_up(struct conn *conn)
 	conn_sent(conn, 0);
 }
 
+/* The head is in `reply_head`. */
+static void
+send_out(struct conn *conn, struct bytes body)
+{
+	count(conn);
+	if (buf_check(&conn->reply_head) != TIDE_OK) {
+		give_up(conn);
+		return;
+	}
+	conn->out[0] = buf_bytes(&conn->reply_head);
+	conn->out[1] = conn->no_body ? BYTES_NONE : body;
+	conn->state = CONN_REPLY;
+}
+
+/* Another region's reply goes out as it came, but for what belongs to its connection. */
+static void
+answer_forwarded(struct conn *conn)
+{
+	bool http_1_0 = conn->parser.http_major == 1 && conn->parser.http_minor == 0;
+
+	conn->keep_alive = conn->keep_alive && !conn->draining;
+	buf_append_format(&conn->reply_head, "Content-Length: %zu\r\n%s\r\n", conn->request.reply.n,
+	    !conn->keep_alive ? "Connection: close\r\n"
+	    : http_1_0        ? "Connection: keep-alive\r\n"
+			      : "");
+	send_out(conn, buf_bytes(&conn->request.reply));
+}
+
 void
 conn_answer(struct conn *conn)
 {
@@ -139,34 +162,31 @@ conn_answer(struct conn *conn)
 	    .keep_alive = conn->keep_alive && !conn->draining,
 	    .http_1_0 = conn->parser.http_major == 1 && conn->parser.http_minor == 0,
 	    .checksum = conn->content_type != NULL,
-	    .cors = conn->head.fields[HTTP_ORIGIN].present || conn->preflight,
+	    .cors = conn->head.fields[HTTP_ORIGIN].present,
+	    .preflight = conn->preflight,
 	    .date = conn->host->date,
 	};
 	char id[HTTP_REQUEST_ID_LENGTH];
 
+	if (conn->forwarded) {
+		answer_forwarded(conn);
+		return;
+	}
 	conn->keep_alive = reply.keep_alive;
 	http_ids_next(&conn->host->ids, id);
 	reply.id = id;
 	reply.body = encode_body(conn, &reply.coding);
 	if (conn->preflight) {
-		reply.preflight = http_head_get(&conn->head, HTTP_REQUEST_HEADERS);
-		if (reply.preflight.at == NULL)
-			reply.preflight = BYTES_LITERAL("");
+		reply.allow_headers = http_head_get(&conn->head, HTTP_REQUEST_HEADERS);
+		reply.allow_methods = http_head_get(&conn->head, HTTP_REQUEST_METHOD);
 	}
 	buf_clear(&conn->reply_head);
 	http_reply_head(&conn->reply_head, &reply);
-	count(conn);
-	if (buf_check(&conn->reply_head) != TIDE_OK) {
-		give_up(conn);
-		return;
-	}
-	conn->out[0] = buf_bytes(&conn->reply_head);
-	conn->out[1] = conn->no_body ? BYTES_NONE : reply.body;
-	conn->state = CONN_REPLY;
+	send_out(conn, reply.body);
 }
 
-static void
-answer_text(struct conn *conn, int status, const char *type, const char *text)
+void
+conn_answer_text(struct conn *conn, int status, const char *type, const char *text)
 {
 	conn->status = status;
 	conn->content_type = type;
@@ -192,135 +212,7 @@ conn_refuse(struct conn *conn, int status, const char *text)
 {
 	assert(conn_wants_input(conn));
 	conn->keep_alive = false;
-	answer_text(conn, status, "text/plain", text);
-}
-
-/* --- running a request --- */
-
-/* The body as it was before Content-Encoding. */
-static tide_err
-decode_body(struct conn *conn, struct bytes *body, struct tide_error *error)
-{
-	enum http_coding coding = http_content_coding(http_head_get(&conn->head, HTTP_CONTENT_ENCODING));
-	tide_err rc;
-
-	*body = conn->body;
-	if (coding == HTTP_IDENTITY)
-		return TIDE_OK;
-	if (coding == HTTP_CODING_UNKNOWN)
-		return tide_fail(error, TIDE_INTERNAL, NULL);
-	if ((rc = http_inflate(coding, conn->body, HTTP_BODY_BYTES_MAX, &conn->inflated)) != TIDE_OK)
-		return tide_fail(error, rc, NULL);
-	*body = buf_bytes(&conn->inflated);
-	return charge(conn, conn->body_buf.room + conn->inflated.room)
-		   ? TIDE_OK
-		   : tide_fail(error, TIDE_UNAVAILABLE, NULL);
-}
-
-static tide_err
-parse_request(struct conn *conn, struct tide_error *error)
-{
-	struct request *request = &conn->request;
-	struct bytes name, body;
-	tide_err rc;
-
-	if (!http_target_parse(http_head_get(&conn->head, HTTP_TARGET), &name) ||
-	    (request->operation = conn->host->find(name)) == NULL)
-		return tide_fail(error, TIDE_UNKNOWN_OPERATION, NULL);
-	if ((rc = http_authorization_check(&conn->head, error)) != TIDE_OK)
-		return rc;
-	if ((rc = decode_body(conn, &body, error)) != TIDE_OK)
-		return rc;
-	request->arena.limit = TREE_BYTES_BASE + (size_t)TREE_BYTES_PER_BODY_BYTE * body.n;
-	rc = json_parse(&request->arena, body, &request->body, error);
-	/* Near the limit it was the text's doing, and the same text cannot succeed later: not an error to retry. */
-	if (rc == TIDE_NOMEM && request->arena.used > request->arena.limit / 4)
-		return tide_fail(error, TIDE_REQUEST_TOO_LARGE, NULL);
-	if (rc != TIDE_OK)
-		return rc;
-	request->arena.limit = request->arena.used + OPERATION_BYTES_MAX;
-	/* The tree borrows nothing from the body. */
-	shrink(&conn->body_buf);
-	shrink(&conn->inflated);
-	if (!charge(conn, request->arena.used))
-		return tide_fail(error, TIDE_UNAVAILABLE, NULL);
-	if (request->body.type != JSON_OBJECT)
-		return tide_fail(error, TIDE_SERIALIZATION, NULL);
-	return TIDE_OK;
-}
-
-static void
-run(struct conn *conn)
-{
-	struct tide_error error;
-
-	conn->begun_us = now_us();
-	conn->content_type = JSON_TYPE;
-	conn->answered_at_once = false;
-	conn->dispatching = true;
-	conn->state = CONN_RUNNING;
-	if (parse_request(conn, &error) == TIDE_OK)
-		conn->request.operation->handle(&conn->request);
-	else
-		request_fail(&conn->request, &error, NULL);
-	conn->dispatching = false;
-	if (conn->answered_at_once)
-		conn_answer(conn);
-}
-
-/* Like an operation, but for what it is not: neither parsed nor tallied. */
-static void
-run_metrics(struct conn *conn)
-{
-	conn->content_type = METRICS_TYPE;
-	conn->answered_at_once = false;
-	conn->dispatching = true;
-	conn->state = CONN_RUNNING;
-	conn->request.operation = conn->host->metrics;
-	conn->request.arena.limit = OPERATION_BYTES_MAX;
-	conn->host->metrics->handle(&conn->request);
-	conn->dispatching = false;
-	if (conn->answered_at_once)
-		conn_answer(conn);
-}
-
-static void
-dispatch(struct conn *conn)
-{
-	struct bytes host = http_head_get(&conn->head, HTTP_HOST);
-	char text[300];
-
-	conn->keep_alive = http_should_keep_alive(&conn->parser) != 0;
-	switch (conn->parser.method) {
-	case HTTP_POST:
-		if (http_content_type_known(http_head_get(&conn->head, HTTP_CONTENT_TYPE))) {
-			run(conn);
-			return;
-		}
-		break;
-	case HTTP_GET:
-		if (bytes_is(http_head_path(&conn->head), "/")) {
-			snprintf(text, sizeof text, "healthy: %.*s \n", (int)(host.n < 256 ? host.n : 256),
-			    host.n > 0 ? (const char *)host.at : "");
-			answer_text(conn, 200, "text/plain", text);
-			return;
-		}
-		if (conn->host->metrics != NULL && bytes_is(http_head_path(&conn->head), "/metrics")) {
-			run_metrics(conn);
-			return;
-		}
-		break;
-	case HTTP_OPTIONS:
-		conn->preflight = true;
-		answer_text(conn, 200, NULL, "");
-		return;
-	case HTTP_HEAD:
-		conn->no_body = true;
-		break;
-	default:
-		break;
-	}
-	answer_text(conn, 404, "text/xml", "<UnknownOperationException/>\n");
+	conn_answer_text(conn, status, "text/plain", text);
 }
 
 /* --- the parser's callbacks: zero goes on, -1 ends (1 would mean something else in on_headers_complete) --- */
@@ -338,7 +230,7 @@ refuse_in_parser(struct conn *conn, tide_err rc)
 		return -1;
 	}
 	tide_fail(&error, rc == TIDE_NOMEM ? TIDE_UNAVAILABLE : rc, NULL);
-	conn->content_type = JSON_TYPE;
+	conn->content_type = CONN_JSON_1_0;
 	refuse_error(conn, &error);
 	return -1;
 }
@@ -390,11 +282,13 @@ on_headers_complete(http_parser *parser)
 	if (parser->content_length != UINT64_MAX) {
 		if (parser->content_length > HTTP_BODY_BYTES_MAX)
 			return refuse_in_parser(conn, TIDE_REQUEST_TOO_LARGE);
-		if (!charge(conn, parser->content_length))
+		if (!conn_charge(conn, parser->content_length))
 			return refuse_in_parser(conn, TIDE_NOMEM);
 	}
 	conn->continue_wanted =
 	    expect.n == 12 && strncasecmp((const char *)expect.at, "100-continue", 12) == 0;
+	if (conn->host->n_peers > 0 && parser->method == HTTP_POST && conn_is_foreign(conn))
+		http_parser_pause(parser, 1);
 	return 0;
 }
 
@@ -416,7 +310,7 @@ on_body(http_parser *parser, const char *at, size_t n)
 	    buf_reserve(&conn->body_buf, n + parser->content_length) == NULL)
 		return refuse_in_parser(conn, TIDE_NOMEM);
 	buf_append(&conn->body_buf, at, n);
-	if (conn->body_buf.failed || !charge(conn, conn->body_buf.room))
+	if (conn->body_buf.failed || !conn_charge(conn, conn->body_buf.room))
 		return refuse_in_parser(conn, TIDE_NOMEM);
 	conn->body = buf_bytes(&conn->body_buf);
 	return 0;
@@ -443,6 +337,28 @@ static const http_parser_settings settings = {
     .on_message_complete = on_message_complete,
 };
 
+/*
+ * Where other regions' requests are sent on, their heads are kept as they came: the parser stops behind such a head. It stands
+ * at its last byte then. All others are parsed where they lie, unless the head comes in several reads.
+ */
+static size_t
+parse(struct conn *conn, const uint8_t *at, size_t n)
+{
+	http_parser *parser = &conn->parser;
+	size_t taken = http_parser_execute(parser, &settings, (const char *)at, n);
+
+	if (conn->host->n_peers == 0 || conn->stopped)
+		return taken;
+	if (conn->state == CONN_HEAD) {
+		buf_append(&conn->raw_head, at, taken);
+	} else if (HTTP_PARSER_ERRNO(parser) == HPE_PAUSED) {
+		buf_append(&conn->raw_head, at, taken + 1);
+		http_parser_pause(parser, 0);
+		taken += http_parser_execute(parser, &settings, (const char *)at + taken, n - taken);
+	}
+	return taken;
+}
+
 void
 conn_take(struct conn *conn, const uint8_t *at, size_t n, size_t *taken)
 {
@@ -453,12 +369,12 @@ conn_take(struct conn *conn, const uint8_t *at, size_t n, size_t *taken)
 	if (n == 0)
 		return;
 	conn->stopped = false;
-	*taken = http_parser_execute(&conn->parser, &settings, (const char *)at, n);
+	*taken = parse(conn, at, n);
 	tally_count(&conn->host->received, *taken);
 	failed = HTTP_PARSER_ERRNO(&conn->parser);
 	if (failed == HPE_PAUSED) {
 		http_parser_pause(&conn->parser, 0);
-		dispatch(conn);
+		conn_dispatch(conn);
 		return;
 	}
 	if (conn->stopped) {
@@ -472,6 +388,13 @@ conn_take(struct conn *conn, const uint8_t *at, size_t n, size_t *taken)
 		conn_refuse(conn, 404, "<UnknownOperationException/>\n");
 	else
 		conn_refuse(conn, 400, "Bad request\n");
+}
+
+void
+conn_abandon(struct conn *conn)
+{
+	assert(conn->state == CONN_RUNNING && conn->peer != NULL);
+	conn->state = CONN_LINGER;
 }
 
 bool
@@ -502,19 +425,22 @@ static void
 reset(struct conn *conn)
 {
 	http_head_clear(&conn->head);
-	shrink(&conn->body_buf);
-	shrink(&conn->inflated);
-	shrink(&conn->deflated);
-	shrink(&conn->reply_head);
-	shrink(&conn->request.reply);
+	conn_shrink(&conn->body_buf);
+	conn_shrink(&conn->inflated);
+	conn_shrink(&conn->deflated);
+	conn_shrink(&conn->reply_head);
+	conn_shrink(&conn->raw_head);
+	conn_shrink(&conn->request.reply);
 	if (conn->request.arena.used > KEEP_BYTES)
 		arena_fini(&conn->request.arena);
 	else
 		arena_reset(&conn->request.arena);
-	charge(conn, 0);
+	conn_charge(conn, 0);
 	conn->body = BYTES_NONE;
 	conn->preflight = false;
 	conn->no_body = false;
+	conn->peer = NULL;
+	conn->forwarded = false;
 	conn->request.operation = NULL;
 	conn->state = CONN_IDLE;
 }

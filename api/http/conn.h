@@ -35,6 +35,12 @@ struct conn_host {
 	struct region *region;
 	const struct operation *(*find)(struct bytes name);
 	const struct operation *metrics; /* answers GET /metrics; NULL: there is none */
+	const struct http_peer
+	    *peers; /* other regions' APIs; a request that is signed for one is sent on to it */
+	uint32_t n_peers;
+	const char *self; /* this region's name; NULL where there are no peers */
+	/* Send the head and body on to `conn->peer`; both are borrowed for the call. Answered later like any request. */
+	void (*forward)(struct conn *conn, struct bytes head, struct bytes body);
 	void (*answered)(struct conn *conn); /* from request_ok and request_fail: any thread */
 	_Atomic uint64_t *memory; /* of the whole server */
 	uint64_t memory_max;
@@ -68,6 +74,13 @@ struct conn {
 	bool draining; /* the server stops: this reply is the last */
 	bool no_body; /* HEAD */
 	bool preflight;
+
+	/* A request for another region: the rest of it is in the headers above. */
+	const struct http_peer *peer; /* NULL: it is answered here */
+	struct buf raw_head; /* as it came; also of a request whose head came in several reads */
+	bool
+	    forwarded; /* the reply is the peer's: `reply_head` has its head but for the last lines, request.reply its body */
+
 	bool continue_wanted; /* the client waits for "100 Continue" before it sends the body */
 	struct buf reply_head, deflated;
 	struct bytes out[2]; /* what of head and body is still to be sent */
@@ -96,6 +109,12 @@ void conn_sent(struct conn *conn, size_t n);
 
 /** In HEAD or BODY: answer with an error that ends the connection (a timeout). */
 void conn_refuse(struct conn *conn, int status, const char *text);
+
+/** Count what it holds beyond its free share, `bytes` in all. False: the server as a whole holds too much, nothing is counted. */
+bool conn_charge(struct conn *conn, uint64_t bytes);
+
+/** In RUNNING, of a request that was sent on and whose answer nobody waits for any more: ready to be closed. */
+void conn_abandon(struct conn *conn);
 
 /** True once when "HTTP/1.1 100 Continue" has to be sent now. */
 bool conn_continue(struct conn *conn);

@@ -167,6 +167,7 @@ bool
 http_target_parse(struct bytes target, struct bytes *operation)
 {
 	static const char *const prefixes[] = {"DynamoDB_20120810.", "DynamoDBStreams_20120810."};
+	static const char *const others[] = {"TrentService.", "AnyScaleFrontendService."};
 
 	for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
 		size_t n = strlen(prefixes[i]);
@@ -176,12 +177,18 @@ http_target_parse(struct bytes target, struct bytes *operation)
 			return true;
 		}
 	}
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+		if (starts_with(target, others[i])) {
+			*operation = target;
+			return true;
+		}
+	}
 	return false;
 }
 
-/* Whether one of the comma-separated parts begins with `name`= and has something after it. */
-static bool
-has_part(struct bytes text, const char *name)
+/* What follows `name`= in one of the comma-separated parts; n 0: nothing does. */
+static struct bytes
+find_part(struct bytes text, const char *name)
 {
 	while (text.n > 0) {
 		const uint8_t *comma = memchr(text.at, ',', text.n);
@@ -190,11 +197,41 @@ has_part(struct bytes text, const char *name)
 		size_t name_n = strlen(name);
 
 		if (starts_with(part, name) && part.n > name_n + 1 && part.at[name_n] == '=')
-			return true;
+			return bytes_of(part.at + name_n + 1, part.n - name_n - 1);
 		text.at += n + (comma != NULL);
 		text.n -= n + (comma != NULL);
 	}
-	return false;
+	return BYTES_NONE;
+}
+
+static bool
+has_part(struct bytes text, const char *name)
+{
+	return find_part(text, name).n > 0;
+}
+
+struct bytes
+http_scope_region(struct bytes authorization)
+{
+	const uint8_t *space = authorization.n == 0 ? NULL : memchr(authorization.at, ' ', authorization.n);
+	struct bytes scope;
+	size_t end[3];
+
+	if (space == NULL)
+		return BYTES_NONE;
+	scope =
+	    find_part(bytes_of(space, authorization.n - (size_t)(space - authorization.at)), "Credential");
+	/* From the end: terminator, service, region. */
+	for (int i = 0; i < 3; i++) {
+		size_t at = i == 0 ? scope.n : end[i - 1];
+
+		while (at > 0 && scope.at[at - 1] != '/')
+			at--;
+		if (at == 0)
+			return BYTES_NONE;
+		end[i] = at - 1;
+	}
+	return bytes_of(scope.at + end[2] + 1, end[1] - end[2] - 1);
 }
 
 /* Header bytes are anything; a message is UTF-8. */
@@ -240,15 +277,28 @@ http_authorization_check(const struct http_head *head, struct tide_error *error)
 	    text);
 }
 
-bool
-http_content_type_known(struct bytes type)
+enum http_type
+http_content_type(struct bytes type)
 {
+	/* The first is what every SDK sends. */
+	static const struct {
+		const char *name;
+		enum http_type type;
+	} types[] = {
+	    {"application/x-amz-json-1.0", HTTP_TYPE_JSON_1_0},
+	    {"application/json", HTTP_TYPE_JSON},
+	    {"application/x-amz-json-1.1", HTTP_TYPE_JSON_1_1},
+	    {"application/x-www-form-urlencoded", HTTP_TYPE_FORM},
+	};
 	const uint8_t *end = type.n == 0 ? NULL : memchr(type.at, ';', type.n);
 
 	if (end != NULL)
 		type = trim(bytes_of(type.at, (size_t)(end - type.at)));
-	return is_no_case(type, "application/x-amz-json-1.0") ||
-	       is_no_case(type, "application/x-amz-json-1.1") || is_no_case(type, "application/json");
+	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+		if (is_no_case(type, types[i].name))
+			return types[i].type;
+	}
+	return HTTP_TYPE_UNKNOWN;
 }
 
 enum http_coding

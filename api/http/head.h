@@ -17,8 +17,10 @@
 	X(ACCEPT_ENCODING, "accept-encoding")                                                                \
 	X(ORIGIN, "origin")                                                                                  \
 	X(REQUEST_HEADERS, "access-control-request-headers")                                                 \
+	X(REQUEST_METHOD, "access-control-request-method")                                                   \
 	X(HOST, "host")                                                                                      \
-	X(EXPECT, "expect")
+	X(EXPECT, "expect")                                                                                  \
+	X(FORWARDED, "x-tidemark-forwarded")
 
 enum http_field {
 #define X(field, name) HTTP_##field,
@@ -55,7 +57,10 @@ tide_err http_head_value(struct http_head *head, const char *at, size_t n);
 struct bytes http_head_get(const struct http_head *head, enum http_field field);
 struct bytes http_head_path(const struct http_head *head);
 
-/** "DynamoDB_20120810.PutItem" or "DynamoDBStreams_20120810.GetRecords" to the operation's name; false: another service. */
+/**
+ * "DynamoDB_20120810.PutItem" or "DynamoDBStreams_20120810.GetRecords" to the operation's name; a target of another service
+ * that is answered here ("TrentService.DescribeKey") is its operation's name as it stands. False: an unknown service.
+ */
 bool http_target_parse(struct bytes target, struct bytes *operation);
 
 /**
@@ -64,8 +69,14 @@ bool http_target_parse(struct bytes target, struct bytes *operation);
  */
 tide_err http_authorization_check(const struct http_head *head, struct tide_error *error);
 
-/** application/x-amz-json-1.0 (or 1.1, or application/json), parameters allowed. */
-bool http_content_type_known(struct bytes type);
+/** The region in the credential scope of an Authorization header (KEY/DATE/REGION/SERVICE/aws4_request); n 0: there is none. */
+struct bytes http_scope_region(struct bytes authorization);
+
+/* How a body is to be read. */
+enum http_type { HTTP_TYPE_UNKNOWN, HTTP_TYPE_JSON, HTTP_TYPE_JSON_1_0, HTTP_TYPE_JSON_1_1, HTTP_TYPE_FORM };
+
+/** Of a Content-Type: application/json, application/x-amz-json-1.0, -1.1, application/x-www-form-urlencoded; parameters allowed. */
+enum http_type http_content_type(struct bytes type);
 
 enum http_coding { HTTP_IDENTITY, HTTP_GZIP, HTTP_DEFLATE, HTTP_CODING_UNKNOWN };
 

@@ -22,6 +22,13 @@ struct http_server;
 #define HTTP_BODY_BYTES_MAX (17u << 20) /* a BatchWriteItem has up to 16 MB; the rest is slack */
 #define HTTP_HEADER_BYTES_MAX 8192
 
+/* Another region's API: what is signed for that region is sent on there. */
+struct http_peer {
+	const char *region;
+	const char *host; /* a name or an address, without brackets */
+	uint16_t port;
+};
+
 struct http_options {
 	const char *host; /* address to listen on */
 	uint16_t port; /* 0: any free port (http_server_port tells) */
@@ -34,6 +41,8 @@ struct http_options {
 	uint64_t memory_max; /* bytes that bodies and request trees may hold together; 0: 1 GB */
 	const struct operation *(*find)(struct bytes name); /* operation_find */
 	const struct operation *metrics; /* answers GET /metrics with Prometheus' text; NULL: a 404 does */
+	const struct http_peer *peers; /* borrowed until the stop */
+	uint32_t n_peers;
 };
 
 /**

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <event2/dns.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -232,6 +233,8 @@ cut_off(struct io *io)
 
 	for (c = io->conns; c != NULL; c = next) {
 		next = c->next;
+		if (c->forward != NULL)
+			io_forward_drop(c);
 		if (c->conn.state == CONN_RUNNING)
 			io->stuck = true;
 		else
@@ -293,6 +296,10 @@ io_new(struct io_shared *shared, struct region *region, int listener)
 	io->host.region = region;
 	io->host.find = shared->options.find;
 	io->host.metrics = shared->options.metrics;
+	io->host.peers = shared->options.peers;
+	io->host.n_peers = shared->options.n_peers;
+	io->host.self = region != NULL ? region->config.region : NULL;
+	io->host.forward = io_forward;
 	io->host.answered = answered;
 	io->host.memory = &shared->memory;
 	io->host.memory_max = shared->options.memory_max;
@@ -365,6 +372,8 @@ io_free(struct io *io)
 		event_free(io->tick);
 	if (io->retry != NULL)
 		event_free(io->retry);
+	if (io->dns != NULL)
+		evdns_base_free(io->dns, 0);
 	if (io->base != NULL)
 		event_base_free(io->base);
 	if (io->listener >= 0)

@@ -274,6 +274,10 @@ io_conn_close(struct io_conn *c)
 void
 io_conn_check(struct io_conn *c)
 {
+	if (c->forward != NULL) {
+		io_forward_check(c);
+		return;
+	}
 	if (c->deadline_ms == 0 || c->io->now_ms < c->deadline_ms)
 		return;
 	switch (c->conn.state) {

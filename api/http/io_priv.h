@@ -18,6 +18,7 @@ struct io_conn {
 	uint64_t deadline_ms; /* of the state it is in; 0: none */
 	uint64_t body_by_ms; /* for the whole body */
 	uint64_t lingered; /* bytes dropped */
+	struct io_forward *forward; /* its request is under way to another region */
 };
 
 struct io {
@@ -30,7 +31,9 @@ struct io {
 	bool started, draining, stuck;
 	uint64_t now_ms, backoff_logged_ms;
 	struct io_conn *conns;
-	uint32_t n_conns;
+	uint32_t n_conns, n_forwards;
+	struct evdns_base *dns; /* made with the first peer that is named */
+	uint64_t forward_logged_ms;
 	uint8_t *scratch; /* IO_READ_BYTES: every read of the thread */
 
 	/* Written by other threads. */
@@ -52,6 +55,15 @@ void io_conn_check(struct io_conn *c);
 
 /** The server stops: close it if nothing is under way, else make its next reply the last. May close it. */
 void io_conn_drain(struct io_conn *c);
+
+/** conn_host.forward: send the request on, and answer it when the reply is here or cannot come. */
+void io_forward(struct conn *conn, struct bytes head, struct bytes body);
+
+/** Fail it when it took too long. */
+void io_forward_check(struct io_conn *c);
+
+/** Give it up unanswered: its connection can be closed. */
+void io_forward_drop(struct io_conn *c);
 
 /** Accept what waits at the listener; also used for a last time when draining. */
 void io_accept_all(struct io *io);

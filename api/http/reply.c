@@ -86,16 +86,23 @@ append_number(struct buf *out, uint64_t n)
 static void
 append_cors(struct buf *out, const struct http_reply *reply)
 {
-	APPEND(out, "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: " EXPOSED "\r\n");
-	if (reply->preflight.at == NULL)
+	APPEND(out, "Access-Control-Allow-Origin: *\r\n");
+	if (!reply->preflight) {
+		APPEND(out, "Access-Control-Expose-Headers: " EXPOSED "\r\n");
 		return;
-	APPEND(out, "Access-Control-Allow-Methods: GET,POST,OPTIONS\r\nAccess-Control-Max-Age: 172800\r\n"
-		    "Access-Control-Allow-Headers: ");
-	if (reply->preflight.n == 0)
-		APPEND(out, "*");
-	else
-		buf_append(out, reply->preflight.at, reply->preflight.n);
-	APPEND(out, "\r\n");
+	}
+	/* DynamoDB allows whatever is asked for, and names nothing else. */
+	if (reply->allow_headers.at != NULL) {
+		APPEND(out, "Access-Control-Allow-Headers: ");
+		buf_append(out, reply->allow_headers.at, reply->allow_headers.n);
+		APPEND(out, "\r\n");
+	}
+	if (reply->allow_methods.at != NULL) {
+		APPEND(out, "Access-Control-Allow-Methods: ");
+		buf_append(out, reply->allow_methods.at, reply->allow_methods.n);
+		APPEND(out, "\r\n");
+	}
+	APPEND(out, "Access-Control-Max-Age: 172800\r\n");
 }
 
 void

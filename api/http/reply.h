@@ -31,8 +31,8 @@ struct http_reply {
 	bool keep_alive, http_1_0;
 	bool checksum; /* x-amz-crc32: of the body as it is sent */
 	bool cors; /* the request came from a page of another origin */
-	struct bytes
-	    preflight; /* answer to OPTIONS: the headers that were asked for; at NULL: not a preflight */
+	bool preflight; /* answer to OPTIONS */
+	struct bytes allow_headers, allow_methods; /* of a preflight: what was asked for; at NULL: was not */
 	const char *date;
 	const char *id; /* HTTP_REQUEST_ID_LENGTH bytes */
 };

@@ -69,11 +69,19 @@ handle_big(struct request *request)
 	request_ok(request);
 }
 
+static void
+handle_xml(struct request *request)
+{
+	buf_append_string(&request->reply, "<x/>");
+	request_ok(request);
+}
+
 static const struct operation *
 find(struct bytes name)
 {
 	static const struct operation operations[] = {{"Echo", handle_echo}, {"Later", handle_later},
-	    {"Fail", handle_fail}, {"Break", handle_break}, {"Big", handle_big}};
+	    {"Fail", handle_fail}, {"TrentService.Echo", handle_echo}, {"STS.GetCallerIdentity", handle_xml},
+	    {"Break", handle_break}, {"Big", handle_big}};
 
 	for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
 		if (bytes_is(name, operations[i].name))
@@ -204,7 +212,7 @@ static const struct exchange {
     {"HTTP/1.0 kept alive", "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "200 OK",
 	"Connection: keep-alive\r\n", false},
     {"empty lines first", "\r\n\r\nGET / HTTP/1.1\r\nHost: a.b:8001\r\n\r\n", "200 OK",
-	"\r\n\r\nhealthy: a.b:8001 \n", false},
+	"\r\n\r\nhealthy: a.b:8001 ", false},
     {"another path", "GET /x HTTP/1.1\r\n\r\n", "404 Not Found", "<UnknownOperationException/>", false},
     {"another method", "PUT / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", "404 Not Found",
 	"<UnknownOperationException/>", false},
@@ -215,6 +223,48 @@ static const struct exchange {
 	"404 Not Found", "<Unknown", false},
     {"preflight", "OPTIONS / HTTP/1.1\r\nOrigin: http://x\r\nAccess-Control-Request-Headers: a, b\r\n\r\n",
 	"200 OK", "Access-Control-Allow-Headers: a, b\r\n", false},
+    {"preflight's method",
+	"OPTIONS / HTTP/1.1\r\nOrigin: http://x\r\nAccess-Control-Request-Method: POST\r\n\r\n", "200 OK",
+	"Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Methods: POST\r\nAccess-Control-Max-Age: "
+	"172800\r\n\r\n",
+	false},
+    {"OPTIONS of no page", "OPTIONS / HTTP/1.1\r\n\r\n", "404 Not Found", "x-amz-crc32: 3552371480\r\n",
+	false},
+    {"DELETE", "DELETE / HTTP/1.1\r\n\r\n", "404 Not Found", "x-amz-crc32: 3552371480\r\n", false},
+    {"health check as the service's own", "GET / HTTP/1.1\r\nHost: dynamodb.us-east-1.amazonaws.com\r\n\r\n",
+	"200 OK", "x-amz-crc32: 3128867991\r\n", false},
+    {"neither body nor type", POST_LINE "\r\n", "400 Bad Request", "#UnknownOperationException\"}", false},
+    {"plain JSON",
+	HEAD("Echo") "Content-Type: application/json; charset=utf-8\r\nContent-Length: 2\r\n\r\n{}", "200 OK",
+	"Content-Type: application/json\r\n", false},
+    {"AWS JSON 1.1", HEAD("Echo") "Content-Type: application/x-amz-json-1.1\r\nContent-Length: 2\r\n\r\n{}",
+	"404 Not Found", "<Unknown", false},
+    {"another service",
+	POST_LINE SIGNED "Content-Type: application/x-amz-json-1.1\r\nX-Amz-Target: "
+			 "TrentService.Echo\r\nContent-Length: 2\r\n\r\n{}",
+	"200 OK", "Content-Type: application/x-amz-json-1.1\r\n", false},
+    {"another service's unknown operation",
+	POST_LINE SIGNED "Content-Type: application/x-amz-json-1.1\r\nX-Amz-Target: "
+			 "TrentService.Nothing\r\nContent-Length: 2\r\n\r\n{}",
+	"400 Bad Request", "UnknownOperationException", false},
+    {"no JSON for no operation", HEAD("Nothing") "Content-Length: 2\r\n\r\nhi", "400 Bad Request",
+	"#SerializationException", false},
+    {"no JSON, unsigned",
+	POST_LINE "Content-Type: application/x-amz-json-1.0\r\nX-Amz-Target: "
+		  "DynamoDB_20120810.Echo\r\nContent-Length: 2\r\n\r\nhi",
+	"400 Bad Request", "#SerializationException", false},
+    {"a form",
+	POST_LINE SIGNED "Content-Type: application/x-www-form-urlencoded; charset=utf-8\r\nContent-Length: "
+			 "43\r\n\r\nAction=GetCallerIdentity&Version=2011-06-15",
+	"200 OK", "Content-Type: text/xml\r\n", false},
+    {"a form, unsigned",
+	POST_LINE "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: "
+		  "43\r\n\r\nVersion=2011-06-15&Action=GetCallerIdentity",
+	"403 Forbidden", "<Code>MissingAuthenticationToken</Code>", false},
+    {"another form",
+	POST_LINE SIGNED "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: "
+			 "17\r\n\r\nAction=AssumeRole",
+	"400 Bad Request", "<Code>InvalidAction</Code>", false},
     {"from a page", HEAD("Nothing") "Origin: http://x\r\nContent-Length: 2\r\n\r\n{}", "400 Bad Request",
 	"Access-Control-Allow-Origin: *\r\n", false},
     {"no target", POST_LINE JSON_HEADERS "Content-Length: 2\r\n\r\n{}", "400 Bad Request",

@@ -185,11 +185,19 @@ content_types_and_codings_are_told_apart(void **state)
 	    {"gzip;q=0.000", HTTP_IDENTITY}, {",,;", HTTP_IDENTITY}, {"*", HTTP_IDENTITY}};
 
 	(void)state;
-	assert_true(http_content_type_known(bytes_of_string("application/x-amz-json-1.0")));
-	assert_true(http_content_type_known(bytes_of_string("Application/X-Amz-Json-1.0 ; charset=utf-8")));
-	assert_true(http_content_type_known(bytes_of_string("application/json")));
-	assert_false(http_content_type_known(bytes_of_string("text/plain")));
-	assert_false(http_content_type_known(BYTES_NONE));
+	assert_int_equal(
+	    http_content_type(bytes_of_string("application/x-amz-json-1.0")), HTTP_TYPE_JSON_1_0);
+	assert_int_equal(http_content_type(bytes_of_string("Application/X-Amz-Json-1.0 ; charset=utf-8")),
+	    HTTP_TYPE_JSON_1_0);
+	assert_int_equal(http_content_type(bytes_of_string("application/json")), HTTP_TYPE_JSON);
+	assert_int_equal(http_content_type(bytes_of_string("application/json;")), HTTP_TYPE_JSON);
+	assert_int_equal(http_content_type(bytes_of_string("application/jsonasdf")), HTTP_TYPE_UNKNOWN);
+	assert_int_equal(
+	    http_content_type(bytes_of_string("application/x-amz-json-1.1")), HTTP_TYPE_JSON_1_1);
+	assert_int_equal(
+	    http_content_type(bytes_of_string("application/x-www-form-urlencoded")), HTTP_TYPE_FORM);
+	assert_int_equal(http_content_type(bytes_of_string("text/plain")), HTTP_TYPE_UNKNOWN);
+	assert_int_equal(http_content_type(BYTES_NONE), HTTP_TYPE_UNKNOWN);
 	assert_int_equal(http_content_coding(BYTES_NONE), HTTP_IDENTITY);
 	assert_int_equal(http_content_coding(bytes_of_string("GZIP")), HTTP_GZIP);
 	assert_int_equal(http_content_coding(bytes_of_string("deflate")), HTTP_DEFLATE);
