@@ -3,6 +3,7 @@
 #include <sys/random.h>
 
 #include "api/membership.h"
+#include "api/ops/policy.h"
 #include "api/ops/table_describe.h"
 #include "api/ops/table_settings.h"
 #include "api/ops/tags.h"
@@ -57,11 +58,14 @@ static const struct param shape[] = {
 	.members = table_sse_shape,
 	.java = "SSESpecification"},
     {.name = "Tags", .type = PARAM_LIST, .members = &tags_element},
-    {.name = "TableClass", .type = PARAM_STRING, .values = table_classes},
+    {.name = "TableClass", .type = PARAM_STRING},
     {.name = "DeletionProtectionEnabled", .type = PARAM_BOOLEAN},
-    {.name = "WarmThroughput", .flags = PARAM_REFUSED},
-    {.name = "ResourcePolicy", .flags = PARAM_REFUSED},
-    {.name = "OnDemandThroughput", .flags = PARAM_REFUSED},
+    {.name = "WarmThroughput", .type = PARAM_STRUCT, .members = table_warm_shape, .java = "WarmThroughput"},
+    {.name = "ResourcePolicy", .type = PARAM_STRING},
+    {.name = "OnDemandThroughput",
+	.type = PARAM_STRUCT,
+	.members = table_maximum_shape,
+	.java = "OnDemandThroughput"},
     {.name = "GlobalTableSourceArn", .flags = PARAM_REFUSED},
     {.name = "GlobalTableSettingsReplicationMode", .flags = PARAM_REFUSED},
     PARAMS_END,
@@ -216,6 +220,17 @@ read_tags(const struct json *body, struct table *table, struct tide_error *error
 	return (rc = tags_check(tags, error)) == TIDE_OK ? tags_merge(table, tags, error) : rc;
 }
 
+static tide_err
+read_policy(const struct json *body, struct table *table, uint64_t now_ms, struct tide_error *error)
+{
+	const struct json *policy = json_get(body, "ResourcePolicy");
+
+	if (policy == NULL)
+		return TIDE_OK;
+	table->policy_revision = now_ms;
+	return policy_read(&table->arena, policy->text, &table->policy, error);
+}
+
 /* Ids are never reused in the cluster: 63 random bits. */
 static tide_err
 new_id(uint64_t *id)
@@ -232,6 +247,7 @@ static tide_err
 read_request(struct region *region, const struct json *body, struct table *table, struct tide_error *error)
 {
 	uint64_t now_ms = table_now_ms(region);
+	struct table_asked asked;
 	struct bytes name;
 	tide_err rc;
 
@@ -247,8 +263,10 @@ read_request(struct region *region, const struct json *body, struct table *table
 	    (rc = read_attributes(json_get(body, "AttributeDefinitions"), table, error)) != TIDE_OK ||
 	    (rc = read_keys(json_get(body, "KeySchema"), table, error)) != TIDE_OK ||
 	    (rc = read_stream(body, table, now_ms, error)) != TIDE_OK ||
-	    (rc = table_settings_refuse(body, error)) != TIDE_OK ||
-	    (rc = read_tags(body, table, error)) != TIDE_OK)
+	    (rc = table_asked_read(region, body, &asked, error)) != TIDE_OK ||
+	    (rc = table_asked_create(table, &asked, now_ms, error)) != TIDE_OK ||
+	    (rc = read_tags(body, table, error)) != TIDE_OK ||
+	    (rc = read_policy(body, table, now_ms, error)) != TIDE_OK)
 		return rc;
 	table->deletion_protection = params_flag(body, "DeletionProtectionEnabled", false);
 	table->created_ms = now_ms;

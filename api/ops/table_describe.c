@@ -2,6 +2,8 @@
 
 #include <time.h>
 
+#include "api/ops/table_settings.h"
+
 tide_err
 table_not_found(struct bytes name, struct tide_error *error)
 {
@@ -113,14 +115,47 @@ write_throughput(struct buf *out, const struct table *table)
 	}
 }
 
-/* What on-demand tables start with at AWS; a provisioned one is warm for what it has. */
 static void
 write_warm(struct buf *out, const struct table *table)
 {
 	buf_append_format(out,
 	    "{\"ReadUnitsPerSecond\":%llu,\"Status\":\"ACTIVE\",\"WriteUnitsPerSecond\":%llu}",
-	    (unsigned long long)(table->on_demand ? 12000 : table->read_units),
-	    (unsigned long long)(table->on_demand ? 4000 : table->write_units));
+	    (unsigned long long)table_warm_read(table), (unsigned long long)table_warm_write(table));
+}
+
+/* Each is shown only where it was set. */
+static void
+write_settings(struct buf *out, const struct config *config, const struct table *table)
+{
+	if (table->encrypted) {
+		buf_append_string(out,
+		    ",\"SSEDescription\":{\"Status\":\"ENABLED\",\"SSEType\":\"KMS\",\"KMSMasterKeyArn\":\"");
+		table_default_key_arn(out, config);
+		buf_append_string(out, "\"}");
+	}
+	if (table->class_changed_ms != 0) {
+		buf_append_format(out, ",\"TableClassSummary\":{\"TableClass\":\"%s\"",
+		    table->infrequent_access ? "STANDARD_INFREQUENT_ACCESS" : "STANDARD");
+		if (table->class_changed_ms != table->created_ms) {
+			buf_append_string(out, ",\"LastUpdateDateTime\":");
+			write_seconds(out, table->class_changed_ms);
+		}
+		buf_append_byte(out, '}');
+	}
+	if (table->read_units_max != 0 || table->write_units_max != 0) {
+		const char *comma = "";
+
+		buf_append_string(out, ",\"OnDemandThroughput\":{");
+		if (table->read_units_max != 0) {
+			buf_append_format(
+			    out, "\"MaxReadRequestUnits\":%llu", (unsigned long long)table->read_units_max);
+			comma = ",";
+		}
+		if (table->write_units_max != 0)
+			buf_append_format(out, "%s\"MaxWriteRequestUnits\":%llu", comma,
+			    (unsigned long long)table->write_units_max);
+		buf_append_byte(out, '}');
+	}
 }
 
 static void
@@ -175,7 +210,7 @@ write_replicas(struct buf *out, const struct config *config, const struct table 
 		write_replica(out, config, table, &table->replicas[i]);
 	}
 	if (others != 0)
-		buf_append_byte(out, ']');
+		buf_append_string(out, "],\"GlobalTableSettingsReplicationMode\":\"ENABLED_WITH_OVERRIDES\"");
 }
 
 void
@@ -199,6 +234,7 @@ table_describe(
 	write_id(out, table->id);
 	write_stream(out, config, table);
 	write_replicas(out, config, table);
+	write_settings(out, config, table);
 	buf_append_format(out, ",\"DeletionProtectionEnabled\":%s,\"WarmThroughput\":",
 	    table->deletion_protection ? "true" : "false");
 	write_warm(out, table);

@@ -51,12 +51,15 @@ const struct param table_update_shape[] = {
 	.members = table_sse_shape,
 	.java = "SSESpecification"},
     {.name = "ReplicaUpdates", .type = PARAM_LIST, .min = 1, .members = &replica_element},
-    {.name = "TableClass", .type = PARAM_STRING, .values = table_classes},
+    {.name = "TableClass", .type = PARAM_STRING},
     {.name = "DeletionProtectionEnabled", .type = PARAM_BOOLEAN},
     {.name = "MultiRegionConsistency", .type = PARAM_STRING, .values = consistencies},
     {.name = "GlobalTableWitnessUpdates", .flags = PARAM_REFUSED},
-    {.name = "OnDemandThroughput", .flags = PARAM_REFUSED},
-    {.name = "WarmThroughput", .flags = PARAM_REFUSED},
+    {.name = "OnDemandThroughput",
+	.type = PARAM_STRUCT,
+	.members = table_maximum_shape,
+	.java = "OnDemandThroughput"},
+    {.name = "WarmThroughput", .type = PARAM_STRUCT, .members = table_warm_shape, .java = "WarmThroughput"},
     {.name = "GlobalTableSettingsReplicationMode", .flags = PARAM_REFUSED},
     PARAMS_END,
 };
@@ -169,6 +172,35 @@ read_replicas(
 	return region_check(region, out->region, error);
 }
 
+/* One change per call, except that some go with a change of the billing mode. */
+static tide_err
+check_alone(const struct table_update *update, bool billing, struct tide_error *error)
+{
+	const struct table_asked *asked = &update->asked;
+	unsigned n = (unsigned)billing + update->sets_stream + update->sets_protection + asked->sets_class +
+		     asked->sets_encryption + asked->sets_maximum + asked->sets_warm;
+	const char *what = NULL;
+
+	if (n <= 1)
+		return TIDE_OK;
+	if (asked->sets_encryption)
+		what = "Server-Side Encryption modification";
+	else if (asked->sets_class)
+		what = "TableClass modification";
+	else if (update->sets_protection)
+		what = "DeletionProtection modification";
+	else if (asked->sets_warm)
+		what = "WarmThroughput";
+	if (what != NULL)
+		return tide_fail(
+		    error, TIDE_VALIDATION, INVALID "%s must be the only operation in the request", what);
+	if (asked->sets_maximum && (update->sets_stream || !update->sets_mode))
+		return tide_fail(error, TIDE_VALIDATION,
+		    INVALID "OnDemandThroughput can only be combined with BillingMode in an UpdateTable "
+			    "request");
+	return TIDE_OK;
+}
+
 tide_err
 table_update_read(
     struct region *region, const struct json *body, struct table_update *out, struct tide_error *error)
@@ -184,11 +216,11 @@ table_update_read(
 	update.protection = params_flag(body, "DeletionProtectionEnabled", false);
 	if ((rc = read_billing(body, &update, error)) != TIDE_OK ||
 	    (rc = read_stream(body, &update, error)) != TIDE_OK ||
-	    (rc = table_settings_refuse(body, error)) != TIDE_OK)
+	    (rc = table_asked_read(region, body, &update.asked, error)) != TIDE_OK)
 		return rc;
 	billing = update.sets_mode || update.sets_units;
-	settings = billing || update.sets_stream || update.sets_protection ||
-		   json_get(body, "TableClass") != NULL || json_get(body, "SSESpecification") != NULL;
+	settings = billing || update.sets_stream || update.sets_protection || update.asked.sets_class ||
+		   update.asked.sets_encryption || update.asked.sets_maximum || update.asked.sets_warm;
 	if (json_get(body, "ReplicaUpdates") == NULL && !settings)
 		return tide_fail(error, TIDE_VALIDATION,
 		    "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "
@@ -202,9 +234,8 @@ table_update_read(
 	if (billing && update.sets_stream)
 		return tide_fail(error, TIDE_VALIDATION,
 		    INVALID "You cannot modify stream status while updating table IOPS");
-	if (update.sets_protection && (billing || update.sets_stream))
-		return tide_fail(error, TIDE_VALIDATION,
-		    INVALID "DeletionProtection modification must be the only operation in the request");
+	if ((rc = check_alone(&update, billing, error)) != TIDE_OK)
+		return rc;
 	if ((rc = read_replicas(region, body, &update, error)) != TIDE_OK)
 		return rc;
 	*out = update;
@@ -247,9 +278,12 @@ apply_stream(struct region *region, struct group *group, struct table *table,
 }
 
 static tide_err
-apply_billing(
-    struct group *group, struct table *table, const struct table_update *update, struct tide_error *error)
+apply_billing(struct region *region, struct group *group, struct table *table,
+    const struct table_update *update, struct tide_error *error)
 {
+	uint64_t warm_read, warm_write;
+	tide_err rc;
+
 	if (!update->sets_mode && table->on_demand)
 		return tide_fail(error, TIDE_VALIDATION,
 		    INVALID "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when "
@@ -268,10 +302,23 @@ apply_billing(
 		    (unsigned long long)table->write_units, (unsigned long long)update->write_units);
 	if (update->on_demand && !table->on_demand)
 		table->on_demand_since_ms = update->now_ms;
+	warm_read = table_warm_read(table);
+	warm_write = table_warm_write(table);
 	table->on_demand = update->on_demand;
 	table->read_units = update->read_units;
 	table->write_units = update->write_units;
-	return catalog_write_billing(group, table);
+	if ((rc = catalog_write_billing(group, table)) != TIDE_OK)
+		return rc;
+	/* It stays warm for what it had, and the maximums are an on-demand table's. */
+	if (warm_read > table_warm_read(table) || warm_write > table_warm_write(table)) {
+		table->warm_read_units = warm_read;
+		table->warm_write_units = warm_write;
+		if ((rc = catalog_write_setting(region->catalog, group, table, SETTING_WARM)) != TIDE_OK)
+			return rc;
+	}
+	if (!table->on_demand)
+		table->read_units_max = table->write_units_max = 0;
+	return catalog_write_setting(region->catalog, group, table, SETTING_MAXIMUM);
 }
 
 static tide_err
@@ -342,7 +389,7 @@ table_update_apply(struct region *region, struct group *group, struct table *tab
 	if (update->sets_stream)
 		rc = apply_stream(region, group, table, update, error);
 	else if (update->sets_mode || update->sets_units)
-		rc = apply_billing(group, table, update, error);
+		rc = apply_billing(region, group, table, update, error);
 	else if (update->sets_protection) {
 		table->deletion_protection = update->protection;
 		rc = catalog_write_protection(region->catalog, group, table);
@@ -350,6 +397,8 @@ table_update_apply(struct region *region, struct group *group, struct table *tab
 		rc = apply_create(region, group, table, update, target, error);
 	else if (update->action == REPLICA_DELETE)
 		rc = apply_delete(group, table, target, error);
+	if (rc == TIDE_OK)
+		rc = table_asked_apply(region, group, table, &update->asked, update->now_ms, error);
 	/* The writers below say what failed by code only. */
 	if (rc != TIDE_OK && error != NULL && error->code == TIDE_OK)
 		tide_fail(error, rc, NULL);

@@ -5,7 +5,7 @@
 #ifndef TIDE_API_OPS_TABLE_UPDATE_H
 #define TIDE_API_OPS_TABLE_UPDATE_H
 
-#include "api/ops/ops.h"
+#include "api/ops/table_settings.h"
 
 enum replica_action { REPLICA_KEEP, REPLICA_CREATE, REPLICA_DELETE };
 
@@ -16,6 +16,7 @@ struct table_update {
 	bool sets_units;
 	uint64_t read_units, write_units;
 	bool sets_protection, protection;
+	struct table_asked asked;
 	enum replica_action action;
 	struct bytes region; /* of the action; borrows from the body */
 	uint64_t now_ms;

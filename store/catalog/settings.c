@@ -71,11 +71,7 @@ put_class(struct group *group, uint64_t in, const struct table *table)
 static tide_err
 put_encryption(struct group *group, uint64_t in, const struct table *table)
 {
-	struct member members[] = {
-	    {BYTES_LITERAL("enabled"), fact_bool(table->encrypted)},
-	    {BYTES_LITERAL("key"), {.type = VALUE_S, .text = table->kms_key}},
-	};
-	struct value v = {.type = VALUE_M, .map = {members, table->kms_key.n != 0 ? 2 : 1}};
+	struct value v = fact_bool(table->encrypted);
 
 	return fact_put(group, in, table->id, FACT_ENCRYPTION, "", &v);
 }
@@ -242,8 +238,8 @@ settings_build(struct table *table, const struct fact *fact, const struct value 
 		table->class_changed_ms = fact_member_number(v, "changed");
 		return TIDE_OK;
 	case FACT_ENCRYPTION:
-		table->encrypted = fact_member_is(v, "enabled");
-		return take(table, fact_member_text(v, "key", VALUE_S), &table->kms_key);
+		table->encrypted = v->type == VALUE_BOOL && v->boolean;
+		return TIDE_OK;
 	case FACT_MAXIMUM:
 		table->read_units_max = fact_member_number(v, "read");
 		table->write_units_max = fact_member_number(v, "write");

@@ -69,8 +69,7 @@ struct table {
 	struct bytes ttl_attribute; /* time to live; empty: off */
 	bool infrequent_access; /* the table class */
 	uint64_t class_changed_ms; /* 0: never set */
-	bool encrypted; /* SSESpecification asked for a key of KMS */
-	struct bytes kms_key; /* the key's ARN; empty: each region's default one */
+	bool encrypted; /* SSESpecification asked for KMS: shown with the region's default key */
 	uint64_t read_units_max, write_units_max; /* OnDemandThroughput; 0: none */
 	uint64_t warm_read_units, warm_write_units; /* asked for; 0: what the capacity mode gives */
 	/* of this region's replica only */

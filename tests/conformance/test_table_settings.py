@@ -255,3 +255,247 @@ def test_time_to_live_is_the_whole_tables_and_tags_are_each_replicas_own(cluster
     for client in clients:
         log = client.scan(TableName="tidemark.conflicts")["Items"]
         assert [i for i in log if i["Table"]["S"] == name] == []
+
+
+# --- resource policies ---
+
+
+def statement(**more):
+    return {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:user/x"},
+        "Action": "dynamodb:GetItem",
+        "Resource": "*",
+        **more,
+    }
+
+
+def policy(*statements, **more):
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements or (statement(),)), **more})
+
+
+NO_POLICY = "Resource-based policy not found for the provided ResourceArn: "
+
+
+def test_a_policy_is_kept_given_back_and_deleted(client, table):
+    arn = arn_of(client, table)
+    assert refused("PolicyNotFoundException", client.get_resource_policy, ResourceArn=arn) == NO_POLICY + arn
+    assert "RevisionId" not in client.delete_resource_policy(ResourceArn=arn)
+    revision = client.put_resource_policy(ResourceArn=arn, Policy=policy())["RevisionId"]
+    got = client.get_resource_policy(ResourceArn=arn)
+    assert got["RevisionId"] == revision and json.loads(got["Policy"]) == json.loads(policy())
+    # The same in other words is no change.
+    same = json.dumps(
+        {"Statement": statement(Action=["dynamodb:GetItem"], Resource=["*"]), "Version": "2012-10-17"}, indent=4
+    )
+    assert client.put_resource_policy(ResourceArn=arn, Policy=same)["RevisionId"] == revision
+    changed = client.put_resource_policy(ResourceArn=arn, Policy=policy(statement(Action="dynamodb:Query")))["RevisionId"]
+    assert int(changed) > int(revision)
+    for call, more in ((client.put_resource_policy, {"Policy": policy()}), (client.delete_resource_policy, {})):
+        message = refused("PolicyNotFoundException", call, ResourceArn=arn, ExpectedRevisionId=revision, **more)
+        assert message.startswith(f"{NO_POLICY}Requested update for policy with revision id {revision}, but the policy associated to target table {table}")
+    assert client.delete_resource_policy(ResourceArn=arn, ExpectedRevisionId=changed)["RevisionId"] == changed
+    refused("PolicyNotFoundException", client.get_resource_policy, ResourceArn=arn)
+    again = client.put_resource_policy(ResourceArn=arn, Policy=policy(), ExpectedRevisionId="NO_POLICY")["RevisionId"]
+    assert int(again) > int(changed)
+    refused("PolicyNotFoundException", client.put_resource_policy, ResourceArn=arn, Policy=same, ExpectedRevisionId="NO_POLICY")
+
+
+def test_create_table_with_a_policy(client):
+    name = new_name()
+    arn = client.create_table(TableName=name, ResourcePolicy=policy(), **ON_DEMAND)["TableDescription"]["TableArn"]
+    assert json.loads(client.get_resource_policy(ResourceArn=arn)["Policy"]) == json.loads(policy())
+    client.delete_table(TableName=name)
+    assert "invalid Json" in invalid(client.create_table, TableName=name, ResourcePolicy="{", **ON_DEMAND)
+    missing = f"Requested resource not found: Table: {name} not found"
+    for call, more in ((client.get_resource_policy, {}), (client.delete_resource_policy, {}), (client.put_resource_policy, {"Policy": policy()})):
+        assert refused("ResourceNotFoundException", call, ResourceArn=arn, **more) == missing
+
+
+@pytest.mark.parametrize(
+    "text,sentence",
+    [
+        ("{not json", "This policy contains invalid Json"),
+        ("", "This policy contains invalid Json"),
+        ("[]", "This policy contains invalid Json"),
+        ("null", "This text appears not to be a policy"),
+        ("{}", "Syntax error at position (1,3)"),
+        ('{"Statement": []}', "Could not parse the policy: Statement is empty!"),
+        ('{"Statement": [{}]}', "Missing required field Effect"),
+        (json.dumps({"Statement": [{k: v for k, v in statement().items() if k != "Resource"}]}), "Missing required field Resource"),
+        (policy(statement(Sid="a"), statement(Sid="a")), "The Statement Ids in the policy are not unique"),
+    ],
+)
+def test_wrong_policies(client, table, text, sentence):
+    arn = arn_of(client, table)
+    assert invalid(client.put_resource_policy, ResourceArn=arn, Policy=text) == f"{PREFIX}Invalid policy document: {sentence}"
+
+
+def test_the_size_of_a_policy_and_its_arn(client, table):
+    arn = arn_of(client, table)
+    text = policy()
+    client.put_resource_policy(ResourceArn=arn, Policy=text + " " * (20480 - len(text)))
+    assert invalid(client.put_resource_policy, ResourceArn=arn, Policy=text + " " * (20481 - len(text))) == f"{PREFIX}Maximum policy size of 20480 bytes exceeded"
+    get = client.get_resource_policy
+    assert invalid(get, ResourceArn=table) == f"{PREFIX}ARNs must start with 'arn:': {table}"
+    for other in (arn.replace("us-east-1", "eu-west-1"), arn.replace("arn:aws:", "arn:aws-cn:")):
+        assert invalid(get, ResourceArn=other) == f"{PREFIX}Invalid resource Arn: {other}"
+    assert (
+        invalid(get, ResourceArn=arn.replace(ACCOUNT, "999999999999"))
+        == "This action is only supported by accounts that match the resource owner’s account."
+    )
+    assert (
+        refused("ResourceNotFoundException", get, ResourceArn=arn + "/stream/2000-01-01T00:00:00.000")
+        == f"Requested resource not found: Stream: 2000-01-01T00:00:00.000 not found for Table: {table}"
+    )
+
+
+# --- settings of CreateTable and UpdateTable ---
+
+
+def shown(client, name):
+    return client.describe_table(TableName=name)["Table"]
+
+
+def test_table_class(client, table):
+    assert "TableClassSummary" not in shown(client, table)
+    client.update_table(TableName=table, TableClass="STANDARD")
+    assert "TableClassSummary" not in shown(client, table)
+    client.update_table(TableName=table, TableClass="STANDARD_INFREQUENT_ACCESS")
+    summary = shown(client, table)["TableClassSummary"]
+    assert summary["TableClass"] == "STANDARD_INFREQUENT_ACCESS" and "LastUpdateDateTime" in summary
+    wrong = "Invalid table-class parameter provided. Please try again with a valid table-class value: [STANDARD, STANDARD_INFREQUENT_ACCESS]."
+    assert invalid(client.update_table, TableName=table, TableClass="BAD") == wrong
+    name = new_name()
+    assert invalid(client.create_table, TableName=name, TableClass="BAD", **ON_DEMAND) == wrong
+    client.create_table(TableName=name, TableClass="STANDARD_INFREQUENT_ACCESS", **ON_DEMAND)
+    assert shown(client, name)["TableClassSummary"] == {"TableClass": "STANDARD_INFREQUENT_ACCESS"}
+    client.delete_table(TableName=name)
+
+
+def test_encryption_is_described_and_only_the_default_key_is_known(client, table):
+    call = client.update_table
+    assert "SSEDescription" not in shown(client, table)
+    assert invalid(call, TableName=table, SSESpecification={"Enabled": False}) == PREFIX + "Table is already encrypted by default"
+    call(TableName=table, SSESpecification={"Enabled": True})
+    description = shown(client, table)["SSEDescription"]
+    assert description["Status"] == "ENABLED" and description["SSEType"] == "KMS"
+    key = description["KMSMasterKeyArn"]
+    assert key.startswith(f"arn:aws:kms:us-east-1:{ACCOUNT}:key/")
+    assert "already encrypted with given KMSMasterKeyId" in invalid(call, TableName=table, SSESpecification={"Enabled": True})
+    call(TableName=table, SSESpecification={"Enabled": False})
+    assert "SSEDescription" not in shown(client, table)
+    for known in ("alias/aws/dynamodb", key, key.rsplit("/", 1)[1]):
+        call(TableName=table, SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": known})
+        call(TableName=table, SSESpecification={"Enabled": False})
+    kms = "KMS validation error: com.amazonaws.services.kms.model.NotFoundException: "
+    for unknown, sentence in (
+        ("alias/mine", f"Alias arn:aws:kms:us-east-1:{ACCOUNT}:alias/mine is not found."),
+        ("mine", f"Key 'arn:aws:kms:us-east-1:{ACCOUNT}:key/mine' does not exist"),
+        (key + "0", f"Key '{key}0' does not exist"),
+    ):
+        for operation, more in ((call, {"TableName": table}), (client.create_table, {"TableName": new_name(), **ON_DEMAND})):
+            assert invalid(operation, SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": unknown}, **more) == kms + sentence
+    for wrong, sentence in (
+        ({"Enabled": False, "SSEType": "KMS"}, "SSEType can not be specified if Enabled is false"),
+        ({"Enabled": False, "KMSMasterKeyId": "x"}, "KMSMasterKeyId can not be specified if Enabled is false"),
+        ({"Enabled": True, "SSEType": "AES256"}, "SSEType AES256 is not supported"),
+        ({"Enabled": True, "KMSMasterKeyId": "x"}, "SSEType KMS is required if KMSMasterKeyId is specified"),
+    ):
+        assert invalid(client.create_table, TableName=new_name(), SSESpecification=wrong, **ON_DEMAND) == PREFIX + sentence
+
+
+def test_maximums_of_an_on_demand_table(client, table):
+    call = client.update_table
+    maximum = lambda: shown(client, table).get("OnDemandThroughput")
+    assert maximum() is None
+    call(TableName=table, OnDemandThroughput={"MaxReadRequestUnits": 1000, "MaxWriteRequestUnits": 500})
+    call(TableName=table, OnDemandThroughput={"MaxReadRequestUnits": 2000})
+    assert maximum() == {"MaxReadRequestUnits": 2000, "MaxWriteRequestUnits": 500}
+    call(TableName=table, OnDemandThroughput={"MaxReadRequestUnits": -1})
+    assert maximum() == {"MaxWriteRequestUnits": 500}
+    for wrong in (0, -2):
+        assert (
+            invalid(call, TableName=table, OnDemandThroughput={"MaxWriteRequestUnits": wrong})
+            == f"{PREFIX}Requested MaxWriteRequestUnits for OnDemandThroughput for table is outside of valid range"
+        )
+    call(TableName=table, BillingMode="PROVISIONED", ProvisionedThroughput={"ReadCapacityUnits": 5, "WriteCapacityUnits": 5})
+    assert maximum() is None
+    provisioned = f"{PREFIX}MaxReadRequestUnits for OnDemandThroughput cannot be specified when the table BillingMode is PROVISIONED"
+    assert invalid(call, TableName=table, OnDemandThroughput={"MaxReadRequestUnits": 1}) == provisioned
+    assert invalid(client.create_table, TableName=new_name(), OnDemandThroughput={"MaxReadRequestUnits": 1}, **PROVISIONED) == provisioned
+    call(TableName=table, BillingMode="PAY_PER_REQUEST", OnDemandThroughput={"MaxReadRequestUnits": 7})
+    assert maximum() == {"MaxReadRequestUnits": 7}
+    assert invalid(client.create_table, TableName=new_name(), OnDemandThroughput={"MaxReadRequestUnits": 0}, **ON_DEMAND).endswith("outside of valid range")
+
+
+def test_warm_throughput_only_grows(client, table):
+    warm = lambda name: {k: v for k, v in shown(client, name)["WarmThroughput"].items() if k != "Status"}
+    assert warm(table) == {"ReadUnitsPerSecond": 12000, "WriteUnitsPerSecond": 4000}
+    client.update_table(TableName=table, WarmThroughput={"ReadUnitsPerSecond": 13000})
+    client.update_table(TableName=table, WarmThroughput={"WriteUnitsPerSecond": 4000})
+    assert warm(table) == {"ReadUnitsPerSecond": 13000, "WriteUnitsPerSecond": 4000}
+    for wrong in (12999, 0):
+        assert invalid(client.update_table, TableName=table, WarmThroughput={"ReadUnitsPerSecond": wrong}) == (
+            f"{PREFIX}Requested ReadUnitsPerSecond for WarmThroughput for table is lower than current WarmThroughput, "
+            "decreasing WarmThroughput is not supported"
+        )
+    client.update_table(TableName=table, BillingMode="PROVISIONED", ProvisionedThroughput={"ReadCapacityUnits": 5, "WriteCapacityUnits": 5})
+    assert warm(table) == {"ReadUnitsPerSecond": 13000, "WriteUnitsPerSecond": 4000}
+    name = new_name()
+    assert "lower than initial throughput for OnDemand" in invalid(client.create_table, TableName=name, WarmThroughput={"ReadUnitsPerSecond": 1}, **ON_DEMAND)
+    assert invalid(client.create_table, TableName=name, WarmThroughput={"WriteUnitsPerSecond": 1}, **PROVISIONED) == (
+        f"{PREFIX}Requested WriteUnitsPerSecond for WarmThroughput for table is lower than WriteCapacityUnits of ProvisionedThroughput"
+    )
+    client.create_table(TableName=name, WarmThroughput={"ReadUnitsPerSecond": 20000}, **ON_DEMAND)
+    assert warm(name) == {"ReadUnitsPerSecond": 20000, "WriteUnitsPerSecond": 4000}
+    client.delete_table(TableName=name)
+
+
+@pytest.mark.parametrize(
+    "members,sentence",
+    [
+        (("SSESpecification", "TableClass"), "Server-Side Encryption modification must be the only operation in the request"),
+        (("TableClass", "DeletionProtectionEnabled"), "TableClass modification must be the only operation in the request"),
+        (("DeletionProtectionEnabled", "WarmThroughput"), "DeletionProtection modification must be the only operation in the request"),
+        (("WarmThroughput", "StreamSpecification"), "WarmThroughput must be the only operation in the request"),
+        (("OnDemandThroughput", "StreamSpecification"), "OnDemandThroughput can only be combined with BillingMode in an UpdateTable request"),
+        (("TableClass", "ReplicaUpdates"), "Requests that modify replicas or witnesses must not also modify other fields"),
+    ],
+)
+def test_one_change_per_update(client, table, members, sentence):
+    values = {
+        "SSESpecification": {"Enabled": True},
+        "TableClass": "STANDARD_INFREQUENT_ACCESS",
+        "DeletionProtectionEnabled": True,
+        "WarmThroughput": {"ReadUnitsPerSecond": 13000},
+        "OnDemandThroughput": {"MaxReadRequestUnits": 5},
+        "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"},
+        "ReplicaUpdates": [{"Create": {"RegionName": "eu-west-1"}}],
+    }
+    before = shown(client, table)
+    assert invalid(client.update_table, TableName=table, **{m: values[m] for m in members}) == PREFIX + sentence
+    assert shown(client, table) == before
+
+
+def test_settings_of_the_whole_table_are_the_same_in_all_replicas(cluster):
+    clients = [r.client() for r in cluster]
+    name = global_table(clients[:2], new_name(), TableClass="STANDARD_INFREQUENT_ACCESS", ResourcePolicy=policy())
+    clients[1].update_table(TableName=name, SSESpecification={"Enabled": True})
+    clients[1].update_table(TableName=name, OnDemandThroughput={"MaxReadRequestUnits": 9})
+    clients[0].update_table(TableName=name, WarmThroughput={"ReadUnitsPerSecond": 15000})
+    for client in clients[:2]:
+        def same():
+            table = shown(client, name)
+            return (
+                table.get("OnDemandThroughput") == {"MaxReadRequestUnits": 9}
+                and table["WarmThroughput"]["ReadUnitsPerSecond"] == 15000
+                and table["TableClassSummary"]["TableClass"] == "STANDARD_INFREQUENT_ACCESS"
+                and f":{client.meta.region_name}:" in table.get("SSEDescription", {}).get("KMSMasterKeyArn", "")
+                and table["GlobalTableSettingsReplicationMode"] == "ENABLED_WITH_OVERRIDES"
+            )
+
+        wait_for(same, f"all settings in {client.meta.region_name}")
+    # A policy is one replica's.
+    assert clients[0].get_resource_policy(ResourceArn=arn_of(clients[0], name))["Policy"]
+    refused("PolicyNotFoundException", clients[1].get_resource_policy, ResourceArn=arn_of(clients[1], name))

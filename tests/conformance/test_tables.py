@@ -266,11 +266,6 @@ def test_create_refuses(region, body, message):
     [
         ("GlobalSecondaryIndexes", []),
         ("LocalSecondaryIndexes", []),
-        ("OnDemandThroughput", {"MaxReadRequestUnits": 1}),
-        ("WarmThroughput", {"ReadUnitsPerSecond": 12000}),
-        ("ResourcePolicy", "{}"),
-        ("SSESpecification", {"Enabled": True}),
-        ("TableClass", "STANDARD_INFREQUENT_ACCESS"),
     ],
 )
 def test_what_is_not_built_is_refused_not_ignored(region, client, member, value):
