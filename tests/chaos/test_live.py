@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -94,6 +95,7 @@ def test_an_interrupted_run_leaves_nothing_behind(tmp_path):
                 break
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 130
+    assert not list(pathlib.Path(tempfile.gettempdir()).glob("tidemark-chaos-long-*"))
     prefix = f"td{process.pid}"
     assert prefix not in subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=False).stdout
     deadline = time.monotonic() + 20
