@@ -119,6 +119,12 @@ reincarnate_run(struct world *world, uint8_t region, struct group *group, void *
 	(void)arg;
 	if (rc != TIDE_OK)
 		return rc;
+	/* No folder is restored here: a region that was born again has not written before everybody knew its journal. */
+	for (uint32_t i = 1; i <= world->ledger.n; i++)
+		if (ledger_write(&world->ledger, i)->fate == WRITE_KEPT &&
+		    jid_same(ledger_write(&world->ledger, i)->version.origin, former))
+			world_fail(
+			    world, "forked", "r%u acknowledged #%u in a journal that is over", region, i);
 	ledger_journal_lost(&world->ledger, former);
 	check_order_wiped(world, region);
 	world->counters.rebirths++;

@@ -584,7 +584,7 @@ world_new(const struct world_options *options)
 		    .conflict_retention_ms = 86400000,
 		    .segment_bytes = 2048,
 		    .window = 2 + (uint32_t)(options->seed % 5),
-		    .batch_bytes = 512};
+		    .batch_bytes = options->seed % 3 == 0 ? 64 : 512};
 
 		if (mkdir(path, 0700) != 0 && errno != EEXIST) {
 			world_free(world);
