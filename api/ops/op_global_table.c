@@ -86,7 +86,23 @@ op_list_global_tables(struct request *request)
 void
 op_update_global_table_settings(struct request *request)
 {
-	if (ops_check(request, name_shape))
+	static const char *const modes[] = {"PROVISIONED", "PAY_PER_REQUEST", NULL};
+	static const struct param shape[] = {
+	    GLOBAL_TABLE_NAME,
+	    {.name = "GlobalTableBillingMode", .type = PARAM_STRING, .values = modes},
+	    {.name = "GlobalTableProvisionedWriteCapacityUnits", .type = PARAM_LONG, .min = 1},
+	    {.name = "GlobalTableProvisionedWriteCapacityAutoScalingSettingsUpdate",
+		.type = PARAM_STRUCT,
+		.java = "AutoScalingSettingsUpdate"},
+	    {.name = "GlobalTableGlobalSecondaryIndexSettingsUpdate",
+		.type = PARAM_LIST,
+		.min = 1,
+		.max = 20},
+	    {.name = "ReplicaSettingsUpdate", .type = PARAM_LIST, .min = 1, .max = 50},
+	    PARAMS_END,
+	};
+
+	if (ops_check(request, shape))
 		not_found(request);
 }
 

@@ -499,3 +499,62 @@ def test_settings_of_the_whole_table_are_the_same_in_all_replicas(cluster):
     # A policy is one replica's.
     assert clients[0].get_resource_policy(ResourceArn=arn_of(clients[0], name))["Policy"]
     refused("PolicyNotFoundException", clients[1].get_resource_policy, ResourceArn=arn_of(clients[1], name))
+
+
+# --- what there is nothing for: Kinesis, contributor insights, replica auto scaling ---
+
+STREAM = f"arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/changes"
+KINESIS = "Table is not in a valid state to enable Kinesis Streaming Destination: "
+
+
+def test_kinesis_destinations_cannot_be_enabled(client, table):
+    assert client.describe_kinesis_streaming_destination(TableName=table)["KinesisDataStreamDestinations"] == []
+    of = {"TableName": table, "StreamArn": STREAM}
+    assert invalid(client.enable_kinesis_streaming_destination, **of) == KINESIS + "User does not have a permission to use kinesis stream"
+    assert invalid(client.disable_kinesis_streaming_destination, **of) == KINESIS + "KinesisStreamingDestination must be ACTIVE to perform DISABLE operation."
+    update = client.update_kinesis_streaming_destination
+    assert "cannot be null or contain only null values" in invalid(update, **of)
+    to = {"UpdateKinesisStreamingConfiguration": {"ApproximateCreationDateTimePrecision": "MICROSECOND"}}
+    assert invalid(update, **of, **to) == (
+        f"{KINESIS}Kinesis streaming is not in ACTIVE state. Updates are only allowed in ACTIVE state. TableName: {table}, kdsArn: {STREAM}"
+    )
+    assert "length greater than or equal to 37" in invalid(client.enable_kinesis_streaming_destination, TableName=table, StreamArn="not-an-arn")
+    refused("ResourceNotFoundException", client.describe_kinesis_streaming_destination, TableName="no-such-table")
+
+
+def test_contributor_insights_are_off(client, table):
+    off = {"TableName": table, "ContributorInsightsStatus": "DISABLED"}
+    plain = lambda reply: {k: v for k, v in reply.items() if k != "ResponseMetadata"}
+    assert plain(client.describe_contributor_insights(TableName=table)) == off
+    assert plain(client.update_contributor_insights(TableName=table, ContributorInsightsAction="DISABLE")) == off
+    assert "not supported" in invalid(client.update_contributor_insights, TableName=table, ContributorInsightsAction="ENABLE")
+    assert client.list_contributor_insights()["ContributorInsightsSummaries"] == []
+    assert client.list_contributor_insights(TableName=table)["ContributorInsightsSummaries"] == []
+    refused("ResourceNotFoundException", client.list_contributor_insights, TableName="no-such-table")
+    assert (
+        refused("ResourceNotFoundException", client.describe_contributor_insights, TableName=table, IndexName="ghost")
+        == f"Requested resource not found: Index: ghost not found for table: {table}"
+    )
+
+
+def test_replica_auto_scaling_of_a_regional_table(client, table):
+    for call in (client.describe_table_replica_auto_scaling, client.update_table_replica_auto_scaling):
+        assert refused("ResourceNotFoundException", call, TableName=table) == f"Global table with name: {table} does not exist."
+
+
+def test_replica_auto_scaling_is_off_in_all_replicas(cluster):
+    clients = [r.client() for r in cluster]
+    name = global_table(clients[:2], new_name())
+    off = {"AutoScalingDisabled": True, "ScalingPolicies": []}
+    described = clients[0].describe_table_replica_auto_scaling(TableName=name)["TableAutoScalingDescription"]
+    assert described["TableName"] == name and described["TableStatus"] == "ACTIVE"
+    assert {r["RegionName"]: r["ReplicaStatus"] for r in described["Replicas"]} == {"us-east-1": "ACTIVE", "eu-west-1": "ACTIVE"}
+    for replica in described["Replicas"]:
+        assert replica["ReplicaProvisionedReadCapacityAutoScalingSettings"] == off
+        assert replica["ReplicaProvisionedWriteCapacityAutoScalingSettings"] == off
+    update = clients[0].update_table_replica_auto_scaling
+    update(TableName=name, ProvisionedWriteCapacityAutoScalingUpdate={"AutoScalingDisabled": True})
+    assert "at least one update parameter must be specified" in invalid(update, TableName=name)
+    assert "not supported" in invalid(update, TableName=name, ProvisionedWriteCapacityAutoScalingUpdate={"MinimumUnits": 1, "MaximumUnits": 5})
+    elsewhere = [{"RegionName": "ap-southeast-1", "ReplicaProvisionedReadCapacityAutoScalingUpdate": {"AutoScalingDisabled": True}}]
+    assert invalid(update, TableName=name, ReplicaUpdates=elsewhere).endswith("[ap-southeast-1].")
