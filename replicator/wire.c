@@ -1,5 +1,6 @@
 #include "replicator/wire.h"
 
+#include <xxhash.h>
 #include <zstd.h>
 
 #include "replicator/wire_io.h"
@@ -449,17 +450,33 @@ wire_encode(const struct wire_message *message, struct buf *out)
 	    *message; /* the field functions take what they may fill in; writing, they only read */
 	struct io io = {.out = out};
 	uint64_t protocol = WIRE_PROTOCOL, type = message->type;
+	size_t begin = out->n;
 	struct io_array around = io_open(&io);
 
 	io_u64(&io, &protocol);
 	io_u64(&io, &type);
 	message_fields(&io, &copy);
 	io_close(&io, around);
+	if (buf_check(out) == TIDE_OK)
+		buf_append_u64(out, XXH3_64bits(out->at + begin, out->n - begin));
 	return buf_check(out);
 }
 
 tide_err
 wire_decode(struct arena *arena, struct bytes in, struct wire_message *out, struct tide_error *error)
+{
+	memset(out, 0, sizeof *out);
+	if (in.n < WIRE_SUM_BYTES)
+		return tide_fail(error, TIDE_CORRUPT, "a message of %zu bytes", in.n);
+	in.n -= WIRE_SUM_BYTES;
+	if (bytes_u64(in.at + in.n) != XXH3_64bits(in.at, in.n))
+		return tide_fail(
+		    error, TIDE_CORRUPT, "a message of %zu bytes that was changed on its way", in.n);
+	return wire_decode_body(arena, in, out, error);
+}
+
+tide_err
+wire_decode_body(struct arena *arena, struct bytes in, struct wire_message *out, struct tide_error *error)
 {
 	struct io io = {.in = unpack_of(in), .arena = arena, .n = 1};
 	uint64_t protocol = 0, type = 0;

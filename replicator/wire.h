@@ -381,14 +381,20 @@ struct wire_message {
 	};
 };
 
-/** Append the message. TIDE_NOMEM. */
+#define WIRE_SUM_BYTES 8
+
+/** Append the message and the checksum of its bytes. TIDE_NOMEM. */
 tide_err wire_encode(const struct wire_message *message, struct buf *out);
 
 /**
- * Decode a message from anybody.
+ * Decode a message from anybody. TCP's own sum misses one damaged packet in thousands, and nobody would notice: what was changed is refused.
  * Errors     TIDE_CORRUPT, TIDE_NOMEM (also: larger than the arena's limit), TIDE_FORMAT (another protocol: `error` says which).
  */
 tide_err wire_decode(
+    struct arena *arena, struct bytes in, struct wire_message *out, struct tide_error *error);
+
+/** The same without the checksum: what a message may do to its reader does not depend on it. Errors as wire_decode. */
+tide_err wire_decode_body(
     struct arena *arena, struct bytes in, struct wire_message *out, struct tide_error *error);
 
 /** Of all tables of a state, the mark of `origin` with the greatest sequence, and its table. {0}: it holds nothing of it. Any thread. */

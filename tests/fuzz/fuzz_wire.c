@@ -14,7 +14,7 @@ LLVMFuzzerTestOneInput(const uint8_t *at, size_t n)
 	struct arena arena;
 
 	arena_init(&arena, 16 << 20);
-	if (wire_decode(&arena, bytes_of(at, n), &message, &error) == TIDE_OK) {
+	if (wire_decode_body(&arena, bytes_of(at, n), &message, &error) == TIDE_OK) {
 		if (wire_encode(&message, &once) != TIDE_OK)
 			abort();
 		if (wire_decode(&arena, buf_bytes(&once), &again, &error) == TIDE_OK) {

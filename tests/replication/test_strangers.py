@@ -12,6 +12,7 @@ import threading
 import time
 
 import pytest
+import xxhash
 
 from harness import NAMES, PROGRAMS, Cluster, wait_for
 from load import Load, account
@@ -51,7 +52,7 @@ def hello(sender, name, receiver, cluster="tidemark"):
     fields += [number(7), number(0), number(0), number(0), false, false]
     fields += [number(0)] * 5 + [text(cluster)]
     body = b"\xdc" + struct.pack(">H", len(fields)) + b"".join(fields)
-    return frame(body)
+    return frame(body + struct.pack(">Q", xxhash.xxh3_64_intdigest(body)))
 
 
 def frame(body):

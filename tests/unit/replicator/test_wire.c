@@ -140,6 +140,7 @@ every_cut_is_refused(void **state)
 		struct buf bytes = {0};
 
 		assert_int_equal(wire_encode(&samples[i], &bytes), TIDE_OK);
+		bytes.n -= WIRE_SUM_BYTES;
 		for (size_t n = 0; n < bytes.n; n++) {
 			/* A copy of exactly that size: a read beyond it is seen by the sanitizer. */
 			uint8_t *cut = malloc(n + 1);
@@ -149,9 +150,34 @@ every_cut_is_refused(void **state)
 
 			memcpy(cut, bytes.at, n);
 			arena_init(&arena, 0);
+			assert_int_equal(
+			    wire_decode_body(&arena, bytes_of(cut, n), &out, &error), TIDE_CORRUPT);
 			assert_int_equal(wire_decode(&arena, bytes_of(cut, n), &out, &error), TIDE_CORRUPT);
 			arena_fini(&arena);
 			free(cut);
+		}
+		buf_fini(&bytes);
+	}
+}
+
+static void
+every_flipped_bit_is_refused(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < SAMPLES; i++) {
+		struct buf bytes = {0};
+
+		assert_int_equal(wire_encode(&samples[i], &bytes), TIDE_OK);
+		for (size_t bit = 0; bit < bytes.n * 8; bit++) {
+			struct wire_message out;
+			struct tide_error error;
+			struct arena arena;
+
+			arena_init(&arena, 0);
+			bytes.at[bit / 8] ^= (uint8_t)(1u << bit % 8);
+			assert_int_equal(wire_decode(&arena, buf_bytes(&bytes), &out, &error), TIDE_CORRUPT);
+			bytes.at[bit / 8] ^= (uint8_t)(1u << bit % 8);
+			arena_fini(&arena);
 		}
 		buf_fini(&bytes);
 	}
@@ -177,7 +203,7 @@ what_a_later_version_adds_is_passed_over(void **state)
 	pack_array(&bytes, 2);
 	pack_nil(&bytes);
 	pack_uint(&bytes, 1);
-	assert_int_equal(wire_decode(&arena, buf_bytes(&bytes), &out, NULL), TIDE_OK);
+	assert_int_equal(wire_decode_body(&arena, buf_bytes(&bytes), &out, NULL), TIDE_OK);
 	assert_int_equal(out.ship_next.session, 5);
 	assert_int_equal(out.ship_next.bytes_max, 6);
 	arena_fini(&arena);
@@ -197,14 +223,14 @@ another_protocol_is_refused_by_name(void **state)
 	pack_array(&bytes, 2);
 	pack_uint(&bytes, 9);
 	pack_uint(&bytes, WIRE_DONE);
-	assert_int_equal(wire_decode(&arena, buf_bytes(&bytes), &out, &error), TIDE_FORMAT);
+	assert_int_equal(wire_decode_body(&arena, buf_bytes(&bytes), &out, &error), TIDE_FORMAT);
 	assert_non_null(strstr(error.message, "protocol 9"));
 	assert_non_null(strstr(error.message, "speaks 1"));
 	buf_clear(&bytes);
 	pack_array(&bytes, 2);
 	pack_uint(&bytes, WIRE_PROTOCOL);
 	pack_uint(&bytes, 200);
-	assert_int_equal(wire_decode(&arena, buf_bytes(&bytes), &out, &error), TIDE_FORMAT);
+	assert_int_equal(wire_decode_body(&arena, buf_bytes(&bytes), &out, &error), TIDE_FORMAT);
 	arena_fini(&arena);
 	buf_fini(&bytes);
 }
@@ -224,7 +250,7 @@ an_unknown_error_code_is_internal(void **state)
 	pack_bin(&bytes, BYTES_LITERAL("MELTED"));
 	pack_uint(&bytes, 0);
 	pack_bin(&bytes, BYTES_LITERAL("so it says"));
-	assert_int_equal(wire_decode(&arena, buf_bytes(&bytes), &out, NULL), TIDE_OK);
+	assert_int_equal(wire_decode_body(&arena, buf_bytes(&bytes), &out, NULL), TIDE_OK);
 	assert_int_equal(out.error.code, TIDE_INTERNAL);
 	arena_fini(&arena);
 	buf_fini(&bytes);
@@ -248,7 +274,7 @@ a_liar_about_sizes_gets_no_memory(void **state)
 	pack_uint(&bytes, 1);
 	pack_uint(&bytes, 1);
 	buf_append(&bytes, "\xdd\xff\xff\xff\xff", 5);
-	assert_int_equal(wire_decode(&arena, buf_bytes(&bytes), &out, &error), TIDE_CORRUPT);
+	assert_int_equal(wire_decode_body(&arena, buf_bytes(&bytes), &out, &error), TIDE_CORRUPT);
 	assert_true(arena.used < 4096);
 	arena_fini(&arena);
 	buf_fini(&bytes);
@@ -287,6 +313,7 @@ main(void)
 	    cmocka_unit_test(what_goes_in_comes_out),
 	    cmocka_unit_test(fields_arrive_as_they_were),
 	    cmocka_unit_test(every_cut_is_refused),
+	    cmocka_unit_test(every_flipped_bit_is_refused),
 	    cmocka_unit_test(what_a_later_version_adds_is_passed_over),
 	    cmocka_unit_test(another_protocol_is_refused_by_name),
 	    cmocka_unit_test(an_unknown_error_code_is_internal),
