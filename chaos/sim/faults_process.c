@@ -10,6 +10,10 @@ a_while(struct world *world)
 static void
 crash(struct world *world, uint8_t region)
 {
+	if (rng_percent(&world->rng, 25)) {
+		world->regions[region].ambushed = true;
+		return;
+	}
 	world_tell(world, "r%u: the API process is killed", region);
 	world_kill_api(world, region);
 	world_after(world, a_while(world), world_start_soon, region);

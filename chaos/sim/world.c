@@ -263,6 +263,15 @@ look(struct world *world, uint8_t number)
 	if (api == NULL || (mark = mark_of(api->shard)) == region->mark)
 		return;
 	region->mark = mark;
+	for (size_t i = 0; region->ambushed && i < api->shard->live.n_tables; i++)
+		if (api->shard->live.tables[i]->boot.under_way) {
+			region->ambushed = false;
+			world_tell(
+			    world, "r%u: the API process is killed in the middle of a bootstrap", number);
+			world_kill_api(world, number);
+			world_after(world, rng_below(&world->rng, 100), world_start_soon, number);
+			return;
+		}
 	region->journal = shard_id(api->shard);
 	for (uint32_t i = 0; sim_checks[i] != NULL && !world_failed(world); i++)
 		if (sim_checks[i]->moved != NULL)

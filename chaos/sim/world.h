@@ -95,6 +95,7 @@ struct world_region {
 	uint64_t drift_since_ms, frozen_at_ms; /* frozen_at_ms 0: runs */
 	uint64_t paused_until_ms; /* its processes get no turn before */
 	struct jid journal; /* last known; JID_NONE: none yet */
+	bool ambushed; /* its API process is killed in the middle of its next bootstrap */
 	uint16_t lives; /* disks lost so far */
 	uint64_t mark; /* of what checks look at, when they last did */
 	struct observed {
