@@ -68,6 +68,7 @@ static const struct param shape[] = {
 	.java = "OnDemandThroughput"},
     {.name = "GlobalTableSourceArn", .flags = PARAM_REFUSED},
     {.name = "GlobalTableSettingsReplicationMode", .flags = PARAM_REFUSED},
+    {.name = "VectorIndexes", .flags = PARAM_REFUSED},
     PARAMS_END,
 };
 

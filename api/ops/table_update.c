@@ -23,6 +23,7 @@ static const struct param replica_shape[] = {
 	.members = create_shape,
 	.java = "CreateReplicationGroupMemberAction"},
     {.name = "Update", .flags = PARAM_REFUSED},
+    {.name = "Disassociate", .flags = PARAM_REFUSED},
     {.name = "Delete",
 	.type = PARAM_STRUCT,
 	.members = delete_shape,
@@ -61,6 +62,8 @@ const struct param table_update_shape[] = {
 	.java = "OnDemandThroughput"},
     {.name = "WarmThroughput", .type = PARAM_STRUCT, .members = table_warm_shape, .java = "WarmThroughput"},
     {.name = "GlobalTableSettingsReplicationMode", .flags = PARAM_REFUSED},
+    {.name = "DisassociationProtectionEnabled", .flags = PARAM_REFUSED},
+    {.name = "VectorIndexUpdates", .flags = PARAM_REFUSED},
     PARAMS_END,
 };
 
