@@ -52,6 +52,10 @@ def hello(sender, name, receiver, cluster="tidemark"):
     fields += [number(7), number(0), number(0), number(0), false, false]
     fields += [number(0)] * 5 + [text(cluster)]
     body = b"\xdc" + struct.pack(">H", len(fields)) + b"".join(fields)
+    return message(body)
+
+
+def message(body):
     return frame(body + struct.pack(">Q", xxhash.xxh3_64_intdigest(body)))
 
 
@@ -213,9 +217,10 @@ def test_a_hello_must_fit(tmp_path, ca):
             (hello(2, "us-west-9", 1), "eu-west-1", "not one of our peers"),
             (hello(2, "eu-west-1", 4), "eu-west-1", "takes us for another region"),
             (hello(2, "eu-west-1", 1), "ap-southeast-1", "does not bear its region's name"),
-            (frame(b"\xdc\x00\x03\x01\x07\x05"), "eu-west-1", "before it has said hello"),
-            (frame(b"\xdc\x00\x02\x01\x15"), "eu-west-1", "no request for another region"),
-            (frame(b"nonsense"), "eu-west-1", "unreadable"),
+            (message(b"\xdc\x00\x03\x01\x07\x05"), "eu-west-1", "before it has said hello"),
+            (message(b"\xdc\x00\x02\x01\x15"), "eu-west-1", "no request for another region"),
+            (message(b"nonsense"), "eu-west-1", "unreadable"),
+            (frame(b"nonsense without a sum"), "eu-west-1", "changed on its way"),
         ]:
             assert reason.encode() in says(port, ca, region, what), reason
             wait_for(f"the log names: {reason}", lambda: reason in reasons(cluster[0]), 30)
