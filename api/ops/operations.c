@@ -2,7 +2,7 @@
 
 #include "api/ops/ops.h"
 
-/* All operations of DynamoDB and DynamoDB Streams, by name. */
+/* All operations of DynamoDB and DynamoDB Streams, and those of other services that are answered here, by name. */
 static const struct operation operations[] = {
     {"BatchExecuteStatement", op_not_supported},
     {"BatchGetItem", op_batch_get_item},
@@ -54,12 +54,14 @@ static const struct operation operations[] = {
     {"Query", op_query},
     {"RestoreTableFromBackup", op_not_supported},
     {"RestoreTableToPointInTime", op_not_supported},
+    {"STS.GetCallerIdentity", op_sts_get_caller_identity},
     {"Scan", op_scan},
     {"SearchVectors", op_not_supported},
     {"StartBulkPutItems", op_not_supported},
     {"TagResource", op_tag_resource},
     {"TransactGetItems", op_not_supported},
     {"TransactWriteItems", op_not_supported},
+    {"TrentService.DescribeKey", op_kms_describe_key},
     {"UntagResource", op_untag_resource},
     {"UpdateContinuousBackups", op_not_supported},
     {"UpdateContributorInsights", op_update_contributor_insights},

@@ -48,6 +48,10 @@ void op_update_replica_auto_scaling(struct request *request);
 void op_describe_endpoints(struct request *request);
 void op_describe_limits(struct request *request);
 
+/* other services, as far as clients of DynamoDB ask them */
+void op_kms_describe_key(struct request *request);
+void op_sts_get_caller_identity(struct request *request);
+
 /* items */
 void op_put_item(struct request *request);
 void op_get_item(struct request *request);
