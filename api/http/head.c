@@ -172,7 +172,9 @@ http_target_parse(struct bytes target, struct bytes *operation)
 	for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
 		size_t n = strlen(prefixes[i]);
 
-		if (starts_with(target, prefixes[i]) && target.n > n) {
+		/* A dot within would make it another service's. */
+		if (starts_with(target, prefixes[i]) && target.n > n &&
+		    memchr(target.at + n, '.', target.n - n) == NULL) {
 			*operation = bytes_of(target.at + n, target.n - n);
 			return true;
 		}

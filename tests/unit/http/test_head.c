@@ -103,6 +103,8 @@ targets_name_operations_of_two_services(void **state)
 	static const struct {
 		const char *target, *operation; /* NULL: refused */
 	} cases[] = {
+	    {"DynamoDB_20120810.STS.GetCallerIdentity", NULL},
+	    {"TrentService.DescribeKey", "TrentService.DescribeKey"},
 	    {"DynamoDB_20120810.PutItem", "PutItem"},
 	    {"DynamoDBStreams_20120810.GetRecords", "GetRecords"},
 	    {"DynamoDB_20120810.", NULL},
