@@ -169,3 +169,20 @@ def test_settings(aws, table):
     aws("update-table", "--deletion-protection-enabled", table_name=table)
     assert "(ValidationException)" in aws.fails("delete-table", table_name=table)
     aws("update-table", "--no-deletion-protection-enabled", table_name=table)
+
+
+def test_settings_of_a_table(aws, table):
+    arn = aws("describe-table", table_name=table)["Table"]["TableArn"]
+    assert aws("tag-resource", resource_arn=arn, tags="Key=team,Value=music") is None
+    assert aws("list-tags-of-resource", resource_arn=arn)["Tags"] == [{"Key": "team", "Value": "music"}]
+    assert aws("untag-resource", resource_arn=arn, tag_keys="team") is None
+    assert aws("list-tags-of-resource", resource_arn=arn)["Tags"] == []
+    aws("update-time-to-live", table_name=table, time_to_live_specification="Enabled=true,AttributeName=expires")
+    assert aws("describe-time-to-live", table_name=table)["TimeToLiveDescription"]["TimeToLiveStatus"] == "ENABLED"
+    aws("update-time-to-live", table_name=table, time_to_live_specification="Enabled=false,AttributeName=expires")
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "dynamodb:DeleteTable", "Resource": arn}]}
+    revision = aws("put-resource-policy", resource_arn=arn, policy=json.dumps(policy))["RevisionId"]
+    got = aws("get-resource-policy", resource_arn=arn)
+    assert json.loads(got["Policy"]) == policy and got["RevisionId"] == revision
+    assert aws("delete-resource-policy", resource_arn=arn)["RevisionId"] == revision
+    assert "PolicyNotFoundException" in aws.fails("get-resource-policy", resource_arn=arn)

@@ -211,7 +211,106 @@ global_pair(struct story *s, uint64_t id, const char *name)
 	settle(&s->world);
 }
 
+/* Every setting, as region `arg` would have it. */
+static tide_err
+set_all(struct catalog *catalog, struct group *group, const struct table *table, const char *arg)
+{
+	struct table *t = (struct table *)table;
+	struct tag tags[] = {
+	    {BYTES_LITERAL("a"), BYTES_LITERAL("")}, {BYTES_LITERAL("where"), bytes_of_string(arg)}};
+	tide_err rc = TIDE_OK;
+
+	t->ttl_attribute = BYTES_LITERAL("expires");
+	t->infrequent_access = t->encrypted = true;
+	t->class_changed_ms = 77;
+	t->read_units_max = 5;
+	t->warm_write_units = 6;
+	t->tags = tags;
+	t->n_tags = 2;
+	t->policy = bytes_of_string(arg);
+	t->policy_revision = 88;
+	for (int k = SETTING_TTL; k <= SETTING_POLICY && rc == TIDE_OK; k++)
+		rc = catalog_write_setting(catalog, group, t, (enum table_setting)k);
+	t->tags = NULL;
+	t->n_tags = 0;
+	return rc;
+}
+
+static tide_err
+unset_some(struct catalog *catalog, struct group *group, const struct table *table, const char *arg)
+{
+	struct table *t = (struct table *)table;
+	tide_err rc;
+
+	(void)arg;
+	t->ttl_attribute = BYTES_NONE;
+	t->n_tags = 0;
+	if ((rc = catalog_write_setting(catalog, group, t, SETTING_TTL)) != TIDE_OK)
+		return rc;
+	return catalog_write_setting(catalog, group, t, SETTING_TAGS);
+}
+
+/* All settings stand in that region; its own are `own` (NULL: it has none). */
+static void
+assert_settings(struct story *s, unsigned region, uint64_t id, const char *own)
+{
+	const struct table *t = catalog_find_id(s->catalog[region], id);
+
+	assert_non_null(t);
+	assert_true(bytes_is(t->ttl_attribute, "expires"));
+	assert_true(t->infrequent_access && t->encrypted);
+	assert_int_equal(t->class_changed_ms, 77);
+	assert_int_equal(t->read_units_max, 5);
+	assert_int_equal(t->write_units_max, 0);
+	assert_int_equal(t->warm_write_units, 6);
+	assert_int_equal(t->n_tags, own != NULL ? 2 : 0);
+	assert_int_equal(t->policy_revision, own != NULL ? 88 : 0);
+	if (own != NULL) {
+		assert_true(bytes_is(t->tags[0].key, "a") && t->tags[0].value.n == 0);
+		assert_true(bytes_is(t->tags[1].value, own));
+		assert_true(bytes_is(t->policy, own));
+	}
+	table_release(t);
+}
+
 /* --- stories --- */
+
+static void
+settings_go_with_their_table(void **state)
+{
+	struct story *s = *state;
+	const struct table *t;
+
+	assert_int_equal(create(s, 1, 100, "music"), TIDE_OK);
+	change(s, 1, 100, set_all, "one");
+	assert_settings(s, 1, 100, "one");
+	change(s, 1, 100, make_global, NULL);
+	change(s, 1, 100, want, "bb-2");
+	settle(&s->world);
+	change(s, 2, 100, take_on, NULL);
+	settle(&s->world);
+	assert_settings(s, 1, 100, "one");
+	assert_settings(s, 2, 100, NULL);
+	change(s, 2, 100, set_all, "two");
+	settle(&s->world);
+	assert_settings(s, 1, 100, "one");
+	assert_settings(s, 2, 100, "two");
+	change(s, 2, 100, unset_some, NULL);
+	settle(&s->world);
+	t = catalog_find_id(s->catalog[1], 100);
+	assert_int_equal(t->ttl_attribute.n, 0);
+	assert_int_equal(t->n_tags, 2);
+	table_release(t);
+	t = catalog_find_id(s->catalog[2], 100);
+	assert_int_equal(t->n_tags, 0);
+	table_release(t);
+	/* Only "deleted" stays of it. */
+	change(s, 2, 100, gone, NULL);
+	change(s, 1, 100, remove_for_ever, NULL);
+	settle(&s->world);
+	assert_int_equal(count_items(&s->world, 2, TABLE_CATALOG, false), 1);
+	assert_int_equal(count_items(&s->world, 1, TABLE_REGIONAL, false), 0);
+}
 
 static void
 facts_make_the_table_that_was_written(void **state)
@@ -488,6 +587,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    STORY(facts_make_the_table_that_was_written),
+	    STORY(settings_go_with_their_table),
 	    STORY(a_catalog_that_opens_again_reads_the_same),
 	    STORY(a_name_is_taken_once_even_in_one_group),
 	    STORY(a_deleted_name_is_free_at_once),

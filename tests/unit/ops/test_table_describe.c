@@ -101,6 +101,7 @@ a_replica_lists_the_others_and_never_itself(void **state)
 	    "\"ReplicaStatusPercentProgress\":\"40\"},"
 	    "{\"RegionName\":\"cc-3\",\"ReplicaStatus\":\"DELETING\",\"ReplicaArn\":\"arn:aws:dynamodb:cc-3:"
 	    "123456789012:table/music\"}],"
+	    "\"GlobalTableSettingsReplicationMode\":\"ENABLED_WITH_OVERRIDES\","
 	    "\"DeletionProtectionEnabled\":false,"
 	    "\"WarmThroughput\":{\"ReadUnitsPerSecond\":12000,\"Status\":\"ACTIVE\",\"WriteUnitsPerSecond\":"
 	    "4000}}");
