@@ -123,6 +123,10 @@ boot_run(struct commit_op *op, struct group *group, struct tide_error *error)
 		log_warn("REPL-NEEDS-BOOTSTRAP", "table=%016llx", (unsigned long long)ask->table);
 		return group_table_state(group, ask->table, REPLICA_CREATING);
 	}
+	/* It holds up all that follows beside it until it has rejoined; then it leaves again. */
+	if (view.state == REPLICA_LEAVING &&
+	    (rc = group_table_state(group, ask->table, REPLICA_ACTIVE)) != TIDE_OK)
+		return tide_fail(error, rc, NULL);
 	return needs_rejoin(group, &view, error);
 }
 

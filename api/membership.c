@@ -394,8 +394,9 @@ decide(struct region *region, const struct table *table, const struct shard_view
 	case REPLICA_ACTIVE:
 		if (table->deleted)
 			return MOVE_GONE;
+		/* What fell behind cannot follow, and must before it may go. */
 		if (!wanted)
-			return MOVE_LEAVE;
+			return is_rejoining(view, table->id) ? MOVE_NONE : MOVE_LEAVE;
 		return own->status != TABLE_ACTIVE || !own->claimed ? MOVE_ACTIVE : MOVE_NONE;
 	case REPLICA_LEAVING:
 		if (table->deleted)
