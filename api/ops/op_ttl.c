@@ -81,14 +81,30 @@ void
 op_describe_time_to_live(struct request *request)
 {
 	static const struct param shape[] = {PARAM_TABLE, PARAMS_END};
+	struct table_sight sight = {.status = TABLE_ACTIVE};
 	struct buf *reply = &request->reply;
 	const struct table *table;
 	struct tide_error error;
+	tide_err rc;
 
 	if (!ops_check(request, shape))
 		return;
 	if ((table = table_named(request->region, &request->body, &error)) == NULL) {
 		request_fail(request, &error, NULL);
+		return;
+	}
+	rc = table->built_in ? TIDE_OK : table_sight_now(request->region, table, &sight);
+	if (rc != TIDE_OK || sight.status == TABLE_CREATING || sight.status == TABLE_DELETING) {
+		const char *status = table_status_name(sight.status);
+
+		table_release(table);
+		if (rc != TIDE_OK)
+			ops_fail(request, rc, NULL);
+		else
+			ops_fail(request, TIDE_VALIDATION,
+			    "Cannot describe time to live while table is in %s state: Current table state "
+			    "is %s",
+			    status, status);
 		return;
 	}
 	if (table->ttl_attribute.n == 0) {
