@@ -65,10 +65,10 @@ build_schema(struct table *table, const struct value *v)
 			return TIDE_NOMEM;
 		table->n_attributes++;
 	}
-	table->has_sort = sort.n != 0;
 	if (!key_attribute_set(table, fact_member_text(v, "partition", VALUE_S), &table->partition) ||
-	    (table->has_sort && !key_attribute_set(table, sort, &table->sort)))
-		return TIDE_CORRUPT;
+	    (sort.n != 0 && !key_attribute_set(table, sort, &table->sort)))
+		return TIDE_CORRUPT; /* of a table that is deleted it stands all the same, without a sort key */
+	table->has_sort = sort.n != 0;
 	return TIDE_OK;
 }
 
