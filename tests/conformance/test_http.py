@@ -66,8 +66,222 @@ def test_health_check(region):
     c = http.client.HTTPConnection("127.0.0.1", region.http_port, timeout=60)
     c.request("GET", "/")
     r = c.getresponse()
+    body = r.read()
     assert r.status == 200
-    assert r.read().decode().strip() == f"healthy: 127.0.0.1:{region.http_port}"
+    assert body.decode() == f"healthy: 127.0.0.1:{region.http_port} "
+    assert r.headers["Content-Type"] == "text/plain"
+    assert int(r.headers["x-amz-crc32"]) == zlib.crc32(body)
+
+
+def raw(region, request):
+    """Everything that comes back on one connection, which the request's sender ends."""
+    s = dial(region)
+    s.sendall(request)
+    s.shutdown(socket.SHUT_WR)
+    got = b""
+    while part := s.recv(65536):
+        got += part
+    s.close()
+    return got
+
+
+def raw_head(operation, version="1.1", **more):
+    lines = "".join(f"{k}: {v}\r\n" for k, v in headers(operation, **more).items())
+    return f"POST / HTTP/{version}\r\nHost: h\r\n{lines}".encode()
+
+
+def last(region, request):
+    """The same for a request whose answer ends the connection: its sender waits for that."""
+    s = dial(region)
+    s.sendall(request)
+    got = b""
+    while part := s.recv(65536):
+        got += part
+    s.close()
+    head, _, body = got.partition(b"\r\n\r\n")
+    return head, body
+
+
+CLOSE = {"Connection": "close"}
+
+
+def test_the_health_check_of_the_service(region):
+    """Length and checksum are those that dynamodb.us-east-1.amazonaws.com sends."""
+    head, body = last(region, b"GET / HTTP/1.1\r\nHost: dynamodb.us-east-1.amazonaws.com\r\nConnection: close\r\n\r\n")
+    assert body == b"healthy: dynamodb.us-east-1.amazonaws.com "
+    assert b"\r\nContent-Length: 42\r\n" in head
+    assert b"\r\nx-amz-crc32: 3128867991" in head
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "TRACE", "OPTIONS", "PROPFIND", "BREW"])
+def test_other_methods(region, method):
+    head, body = last(region, f"{method} / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
+    assert head.startswith(b"HTTP/1.1 404 ")
+    assert body == b"<UnknownOperationException/>\n"
+    assert b"\r\nx-amz-crc32: 3552371480" in head
+    assert b"\r\nx-amzn-RequestId: " in head
+
+
+def test_head(region):
+    head, body = last(region, b"HEAD / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 404 ")
+    assert body == b""
+
+
+@pytest.mark.parametrize(
+    "asked,allowed",
+    [
+        ({}, {}),
+        ({"Access-Control-Request-Headers": "a, b, c"}, {"Access-Control-Allow-Headers": "a, b, c"}),
+        ({"Access-Control-Request-Method": "d"}, {"Access-Control-Allow-Methods": "d"}),
+    ],
+    ids=["nothing", "headers", "method"],
+)
+def test_preflight(region, asked, allowed):
+    c = http.client.HTTPConnection("127.0.0.1", region.http_port, timeout=60)
+    c.request("OPTIONS", "/", headers={"Origin": "http://page", **asked})
+    r = c.getresponse()
+    assert (r.status, r.read()) == (200, b"")
+    assert r.headers["Content-Length"] == "0"
+    assert r.headers["Access-Control-Allow-Origin"] == "*"
+    assert r.headers["Access-Control-Max-Age"] == "172800"
+    assert {k: v for k, v in r.headers.items() if k.startswith("Access-Control-Allow-") and not k.endswith("Origin")} == allowed
+
+
+def test_a_page_may_read_errors_too(region):
+    status, head, _ = ask(region, "NoSuchThing", {}, Origin="http://page")
+    assert status == 400
+    assert head["Access-Control-Allow-Origin"] == "*"
+    assert "x-amzn-RequestId" in head["Access-Control-Expose-Headers"]
+
+
+def test_http_1_0(region):
+    head, body = last(region, raw_head("ListTables", "1.0") + b"Content-Length: 2\r\n\r\n{}")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\nConnection: close" in head
+    assert b"TableNames" in body
+    got = raw(region, raw_head("ListTables", "1.0", Connection="keep-alive") + b"Content-Length: 2\r\n\r\n{}")
+    assert b"\r\nConnection: keep-alive\r\n" in got
+
+
+def test_chunked_bodies(region):
+    chunks = raw_head("ListTables", Connection="close") + b"Transfer-Encoding: chunked\r\n\r\n"
+    head, body = last(region, chunks + b'5;x=y\r\n{"Lim\r\n6\r\nit": 1\r\n1\r\n}\r\n0\r\nTrailer: x\r\n\r\n')
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert b"TableNames" in body
+    packed = gzip.compress(b'{"Limit": 1}')
+    out = b"".join(b"1\r\n" + packed[i : i + 1] + b"\r\n" for i in range(len(packed)))
+    chunks = raw_head("ListTables", **CLOSE, **{"Content-Encoding": "gzip"}) + b"Transfer-Encoding: chunked\r\n\r\n"
+    head, body = last(region, chunks + out + b"0\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert b"TableNames" in body
+
+
+def test_chunks_without_end_are_turned_away(region):
+    s = dial(region)
+    s.sendall(raw_head("ListTables") + b"Transfer-Encoding: chunked\r\n\r\n")
+    got = b""
+    chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
+    try:
+        for _ in range(18):
+            s.sendall(chunk)
+        got = s.recv(65536)
+    except OSError:
+        got = got or s.recv(65536)
+    assert got.startswith(b"HTTP/1.1 413 ")
+    s.close()
+
+
+def test_expect_100_continue(region):
+    s = dial(region)
+    s.sendall(raw_head("ListTables", Connection="close") + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+    assert s.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    s.sendall(b"{}")
+    assert s.recv(65536).startswith(b"HTTP/1.1 200 ")
+    s.close()
+    # One that would be refused is not asked for.
+    s = dial(region)
+    s.sendall(raw_head("ListTables") + b"Expect: 100-continue\r\nContent-Length: 20000000\r\n\r\n")
+    assert s.recv(65536).startswith(b"HTTP/1.1 413 ")
+    s.close()
+
+
+@pytest.mark.parametrize(
+    "kind,body,status",
+    [
+        ("application/json", "{}", 200),
+        ("  application/json  ;   asfd", "{}", 200),
+        ("application/x-amz-json-1.0;charset=utf-8", "{}", 200),
+        ("application/x-amz-json-1.1", "{}", 404),
+        ("application/jsonasdf", "{}", 404),
+        ("text/plain", "{}", 404),
+    ],
+)
+def test_content_types(region, kind, body, status):
+    got, head, _ = ask(region, "ListTables", body.encode(), **{"Content-Type": kind})
+    assert got == status
+    if status == 200:
+        assert head["Content-Type"] == kind.split(";")[0].strip()
+
+
+def test_a_body_that_is_no_json_is_complained_of_first(region):
+    for more in ({"X-Amz-Target": "Nonsense"}, {"Authorization": "x"}):
+        status, _, reply = ask(region, "ListTables", b"hi", **more)
+        assert status == 400
+        assert json.loads(reply)["__type"] == "com.amazon.coral.service#SerializationException"
+
+
+@pytest.mark.parametrize("coding,status", [("br", 500), ("identity", 200), ("deflate", 200), ("x-gzip", 200)])
+def test_codings(region, coding, status):
+    body = {"deflate": zlib.compress, "x-gzip": gzip.compress}.get(coding, bytes)(b"{}")
+    assert ask(region, "ListTables", body, **{"Content-Encoding": coding})[0] == status
+
+
+# --- other services on the same port ---
+
+
+def test_kms_describe_key(region):
+    kms = region.client("kms")
+    key = kms.describe_key(KeyId="alias/aws/dynamodb")["KeyMetadata"]
+    assert (key["KeyState"], key["KeyManager"], key["AWSAccountId"]) == ("Enabled", "AWS", "000000000000")
+    assert key["Arn"] == f"arn:aws:kms:us-east-1:000000000000:key/{key['KeyId']}"
+    for name in (key["KeyId"], key["Arn"], "arn:aws:kms:us-east-1:000000000000:alias/aws/dynamodb"):
+        assert kms.describe_key(KeyId=name)["KeyMetadata"] == key
+    for name, message in (
+        ("alias/mine", "Alias arn:aws:kms:us-east-1:000000000000:alias/mine is not found."),
+        ("abc", "Key 'arn:aws:kms:us-east-1:000000000000:key/abc' does not exist"),
+    ):
+        with pytest.raises(kms.exceptions.NotFoundException) as e:
+            kms.describe_key(KeyId=name)
+        assert e.value.response["Error"]["Message"] == message
+
+
+def test_the_key_of_a_table_is_the_one_that_kms_tells_of(region, client):
+    client.create_table(
+        TableName="kms-table",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        SSESpecification={"Enabled": True, "SSEType": "KMS"},
+    )
+    told = region.client("kms").describe_key(KeyId="alias/aws/dynamodb")["KeyMetadata"]["Arn"]
+    assert client.describe_table(TableName="kms-table")["Table"]["SSEDescription"]["KMSMasterKeyArn"] == told
+
+
+def test_sts_get_caller_identity(region):
+    who = region.client("sts").get_caller_identity()
+    assert (who["Account"], who["Arn"]) == ("000000000000", "arn:aws:iam::000000000000:root")
+
+
+def test_other_operations_of_other_services_are_unknown(region):
+    with pytest.raises(Exception, match="InvalidAction"):
+        region.client("sts").get_session_token()
+    with pytest.raises(Exception, match="UnknownOperationException"):
+        region.client("kms").list_keys()
+    # They are none of DynamoDB's under other names.
+    for name in ("STS.GetCallerIdentity", "TrentService.DescribeKey"):
+        status, _, reply = ask(region, name, {})
+        assert (status, json.loads(reply)["__type"]) == (400, "com.amazon.coral.service#UnknownOperationException")
 
 
 @pytest.mark.parametrize(

@@ -21,12 +21,13 @@ class Dynamo:
     """One connection to one region; one thread at a time."""
 
     AUTHORIZATION = (
-        "AWS4-HMAC-SHA256 Credential=tidemark/20260101/us-east-1/dynamodb/aws4_request, "
+        "AWS4-HMAC-SHA256 Credential=tidemark/20260101/{}/dynamodb/aws4_request, "
         "SignedHeaders=host;x-amz-date;x-amz-target, Signature=" + "0" * 64
     )
 
-    def __init__(self, port, timeout=30):
+    def __init__(self, port, timeout=30, region="us-east-1"):
         self.port = port
+        self.authorization = self.AUTHORIZATION.format(region)
         self.timeout = timeout
         self.connection = None
 
@@ -43,7 +44,7 @@ class Dynamo:
                     "X-Amz-Target": "DynamoDB_20120810." + operation,
                     "Content-Type": "application/x-amz-json-1.0",
                     "X-Amz-Date": "20260101T000000Z",
-                    "Authorization": self.AUTHORIZATION,
+                    "Authorization": self.authorization,
                 },
             )
             answer = self.connection.getresponse()

@@ -115,7 +115,7 @@ class Region:
             self.processes[kind] = None
 
     def client(self, timeout=30):
-        return Dynamo(self.port, timeout)
+        return Dynamo(self.port, timeout, self.name)
 
     def tail(self, kind, lines=30):
         with contextlib.suppress(OSError):
