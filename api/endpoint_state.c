@@ -208,6 +208,7 @@ state__leave(struct answer *answer)
 	struct wire_message reply = {
 	    .type = WIRE_LEAVE_ANSWER, .leave_answer = {.table = ask->table, .number = ask->number}};
 
-	reply.leave_answer.yes = membership_may_go(answer->endpoint->region, ask->table, &ask->vector);
+	reply.leave_answer.yes =
+	    membership_may_go(answer->endpoint->region, ask->from, ask->table, &ask->vector);
 	answer_send(answer, &reply);
 }

@@ -300,8 +300,24 @@ membership_leave_granted(struct region *region, uint8_t from, uint64_t table, ui
 		membership_poke(region);
 }
 
+/* Has it reached our catalog that this region's replica is not wanted? */
+static bool
+knows_leaving(struct region *region, uint8_t number, uint64_t id)
+{
+	const struct table *table = catalog_find_id(region->catalog, id);
+	bool leaving = table != NULL;
+
+	if (table == NULL)
+		return false;
+	for (uint32_t i = 0; i < table->n_replicas; i++)
+		if (table->replicas[i].number == number && table->replicas[i].wanted)
+			leaving = false;
+	table_release(table);
+	return leaving;
+}
+
 bool
-membership_may_go(struct region *region, uint64_t table, const struct vector *asker)
+membership_may_go(struct region *region, uint8_t from, uint64_t table, const struct vector *vector)
 {
 	struct table_view view;
 	struct arena arena;
@@ -309,9 +325,9 @@ membership_may_go(struct region *region, uint64_t table, const struct vector *as
 
 	arena_init(&arena, 0);
 	yes = shard_table_view(region->shard, &arena, table, &view) == TIDE_OK &&
-	      view.state == REPLICA_ACTIVE && vector_covers(&view.vector, asker);
+	      view.state == REPLICA_ACTIVE && vector_covers(&view.vector, vector);
 	arena_fini(&arena);
-	return yes;
+	return yes && knows_leaving(region, from, table);
 }
 
 tide_err

@@ -62,9 +62,10 @@ tide_err membership_questions(
 void membership_leave_granted(struct region *region, uint8_t from, uint64_t table, uint64_t number);
 
 /**
- * The other side: a region in LEAVING asks with its vector of the table. Yes only if this region's replica is ACTIVE, so that
- * it stays until it is let go itself, and holds all that the asker holds. Any thread.
+ * The other side: region number `from`, in LEAVING, asks with its vector of the table. Yes only if this region's replica is ACTIVE, so that
+ * it stays until it is let go itself, holds all that the asker holds, and knows that the asker leaves: who sees it gone there and deletes the
+ * table here means the last replica. Any thread.
  */
-bool membership_may_go(struct region *region, uint64_t table, const struct vector *asker);
+bool membership_may_go(struct region *region, uint8_t from, uint64_t table, const struct vector *vector);
 
 #endif
