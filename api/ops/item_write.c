@@ -9,7 +9,7 @@ static const char *const legacy[] = {"Expected", "ConditionalOperator", NULL};
 static const char *const legacy_of_update[] = {"AttributeUpdates", "Expected", "ConditionalOperator", NULL};
 
 tide_err
-item_write_begin(struct request *request, enum item_write_kind kind, const char *const *expressions,
+item_write_begin(struct request *request, enum item_change_kind kind, const char *const *expressions,
     struct item_write **out, struct tide_error *error)
 {
 	struct item_write *write = arena_calloc(&request->arena, sizeof *write);
@@ -19,7 +19,7 @@ item_write_begin(struct request *request, enum item_write_kind kind, const char 
 	if (write == NULL)
 		return tide_fail(error, TIDE_NOMEM, NULL);
 	write->request = request;
-	write->kind = kind;
+	write->change.kind = kind;
 	write->capacity = capacity_report_read(&request->body);
 	write->old_on_failure = return_on_failure_read(&request->body);
 	rc = expr_scope_read(&request->arena, &request->body, expressions,
@@ -37,9 +37,9 @@ item_write_condition(struct item_write *write, struct tide_error *error)
 
 	if (text == NULL)
 		return expr_legacy_expected(&request->arena, json_get(body, "Expected"),
-		    json_get(body, "ConditionalOperator"), &write->condition, error);
+		    json_get(body, "ConditionalOperator"), &write->change.condition, error);
 	return expr_condition_parse(
-	    &request->arena, EXPR_CONDITION, text->text, &write->scope, &write->condition, error);
+	    &request->arena, EXPR_CONDITION, text->text, &write->scope, &write->change.condition, error);
 }
 
 tide_err
@@ -50,8 +50,9 @@ item_write_table(struct item_write *write, struct tide_error *error)
 
 	if ((rc = expr_scope_check_used(&write->scope, error)) != TIDE_OK)
 		return rc;
-	write->table = ops_table_write(request->region, params_string(&request->body, "TableName"), error);
-	return write->table == NULL ? error->code : TIDE_OK;
+	write->change.table =
+	    ops_table_write(request->region, params_string(&request->body, "TableName"), error);
+	return write->change.table == NULL ? error->code : TIDE_OK;
 }
 
 tide_err
@@ -59,58 +60,18 @@ item_write_read_key(struct item_write *write, struct tide_error *error)
 {
 	struct request *request = write->request;
 
-	return json_to_item(&request->arena, json_get(&request->body, "Key"), &write->attributes, error);
+	return json_to_item(
+	    &request->arena, json_get(&request->body, "Key"), &write->change.attributes, error);
 }
 
 /* --- on the committer's thread --- */
 
-/* An item as it was found: `tree` NULL where there is none, or where nobody asked for the tree. */
-struct before {
-	bool found;
-	struct bytes image;
-	struct value value;
-	const struct value *tree;
-};
-
-static bool
-wants_tree(const struct item_write *write)
-{
-	return write->condition != NULL || write->kind == ITEM_UPDATE || write->capacity != CAPACITY_NONE;
-}
-
 static tide_err
-read_before(struct item_write *write, struct group *group, struct before *before, struct tide_error *error)
+condition_failed(struct item_write *write, struct tide_error *error)
 {
-	struct stored stored;
-	tide_err rc;
-
-	*before = (struct before){0};
-	if (!wants_tree(write) && write->returned == RETURN_NONE)
-		return TIDE_OK;
-	rc = group_get(group, write->table->id, write->key.bytes, &stored);
-	if (rc == TIDE_NOTFOUND)
-		return TIDE_OK;
-	if (rc != TIDE_OK)
-		return tide_fail(error, rc, NULL);
-	before->found = true;
-	before->image = stored.image;
-	if (!wants_tree(write))
-		return TIDE_OK;
-	rc = value_decode(&write->request->arena, stored.image, &before->value);
-	if (rc != TIDE_OK)
-		return tide_fail(error, rc, NULL);
-	before->tree = &before->value;
-	if (write->capacity != CAPACITY_NONE)
-		write->size_before = item_size(before->tree);
-	return TIDE_OK;
-}
-
-static tide_err
-condition_failed(struct item_write *write, const struct before *before, struct tide_error *error)
-{
-	if (write->old_on_failure && before->found) {
+	if (write->old_on_failure && write->change.found) {
 		buf_append_string(&write->members, ",\"Item\":");
-		if (json_write_encoded_item(&write->members, before->image) != TIDE_OK)
+		if (json_write_encoded_item(&write->members, write->change.before) != TIDE_OK)
 			return tide_fail(error, TIDE_CORRUPT, NULL);
 		buf_append_byte(&write->members, '\0');
 		if (buf_check(&write->members) != TIDE_OK)
@@ -119,41 +80,14 @@ condition_failed(struct item_write *write, const struct before *before, struct t
 	return tide_fail(error, TIDE_CONDITION_FAILED, NULL);
 }
 
-/* The item after an update; `*after` NULL: there is none, and nothing is written. */
-static tide_err
-apply_update(struct item_write *write, const struct before *before, const struct value **after,
-    struct tide_error *error)
-{
-	tide_err rc;
-
-	if (write->update == NULL) {
-		*after = before->found ? before->tree : &write->attributes;
-	} else {
-		rc = expr_update_apply(
-		    write->update, &write->request->arena, before->tree, &write->attributes, after, error);
-		if (rc != TIDE_OK)
-			return rc;
-	}
-	if (*after == NULL)
-		return TIDE_OK;
-	write->size_after = item_size(*after);
-	if (write->size_after > ITEM_BYTES_MAX)
-		return tide_fail(
-		    error, TIDE_VALIDATION, "Item size to update has exceeded the maximum allowed size");
-	value_encode(*after, &write->image);
-	if (buf_check(&write->image) != TIDE_OK)
-		return tide_fail(error, TIDE_NOMEM, NULL);
-	return TIDE_OK;
-}
-
 /*
  * The reply's Attributes, before the write is in the group: after it nothing may fail. What is returned
  * borrows from the group, so it becomes text here.
  */
 static tide_err
-write_attributes(struct item_write *write, const struct before *before, const struct value *after,
-    struct tide_error *error)
+write_attributes(struct item_write *write, struct tide_error *error)
 {
+	const struct item_change *change = &write->change;
 	struct buf *reply = &write->request->reply;
 	struct value part = {.type = VALUE_M};
 	bool old = write->returned == RETURN_UPDATED_OLD;
@@ -164,22 +98,22 @@ write_attributes(struct item_write *write, const struct before *before, const st
 	case RETURN_NONE:
 		break;
 	case RETURN_ALL_OLD:
-		if (!before->found)
+		if (!change->found)
 			break;
 		buf_append_string(reply, "\"Attributes\":");
-		rc = json_write_encoded_item(reply, before->image);
+		rc = json_write_encoded_item(reply, change->before);
 		break;
 	case RETURN_ALL_NEW:
-		if (after == NULL)
+		if (change->after == NULL)
 			break;
 		buf_append_string(reply, "\"Attributes\":");
-		json_write_item(reply, after);
+		json_write_item(reply, change->after);
 		break;
 	case RETURN_UPDATED_OLD:
 	case RETURN_UPDATED_NEW:
-		if (write->update == NULL)
+		if (change->update == NULL)
 			break;
-		rc = expr_update_returned(write->update, &write->request->arena, before->tree, after,
+		rc = expr_update_returned(change->update, &write->request->arena, change->tree, change->after,
 		    old ? EXPR_UPDATED_OLD : EXPR_UPDATED_NEW, &part);
 		if (rc != TIDE_OK || part.map.n == 0)
 			break;
@@ -196,31 +130,16 @@ static tide_err
 run(struct commit_op *op, struct group *group, struct tide_error *error)
 {
 	struct item_write *write = (struct item_write *)op;
-	const struct table *table = write->table;
-	const struct value *after = NULL;
-	struct before before;
 	tide_err rc;
 
-	if ((rc = ops_write_check(group, table, error)) != TIDE_OK)
+	rc = item_change_plan(&write->change, group, &write->request->arena, error);
+	if (rc == TIDE_CONDITION_FAILED)
+		return condition_failed(write, error);
+	if (rc != TIDE_OK)
 		return rc;
-	if ((rc = group_take_ahead(group, table->id, write->key.bytes, &write->ahead)) != TIDE_OK)
-		return tide_fail(error, rc, NULL);
-	if ((rc = read_before(write, group, &before, error)) != TIDE_OK)
+	if ((rc = write_attributes(write, error)) != TIDE_OK)
 		return rc;
-	if (write->condition != NULL && !expr_condition_eval(write->condition, before.tree))
-		return condition_failed(write, &before, error);
-	if (write->kind == ITEM_UPDATE && (rc = apply_update(write, &before, &after, error)) != TIDE_OK)
-		return rc;
-	if ((rc = write_attributes(write, &before, after, error)) != TIDE_OK)
-		return rc;
-	if (write->kind == ITEM_DELETE)
-		rc = group_delete(group, table->id, write->key.bytes, table_keeps_before(table));
-	else if (write->kind == ITEM_PUT || after != NULL)
-		rc = group_put(
-		    group, table->id, write->key.bytes, buf_bytes(&write->image), table_keeps_before(table));
-	if (rc == TIDE_NOTFOUND)
-		return tide_fail(error, TIDE_RESOURCE_NOT_FOUND, NULL);
-	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
+	return item_change_write(&write->change, group, error);
 }
 
 static void
@@ -234,13 +153,12 @@ done(struct commit_op *op, const struct tide_error *error)
 		item_write_drop(request, write, error);
 		return;
 	}
-	capacity_write_member(reply, bytes_of_string(write->table->name), write->capacity,
-	    capacity_write(write->size_before, write->size_after));
+	capacity_write_member(reply, bytes_of_string(write->change.table->name), write->capacity,
+	    capacity_write(write->change.size_before, write->change.size_after));
 	buf_append_byte(reply, '}');
 	members = write->members;
-	buf_fini(&write->image);
-	read_ahead_fini(&write->ahead);
-	table_release(write->table);
+	item_change_fini(&write->change);
+	table_release(write->change.table);
 	/*
 	 * the change is on disk: a reply that does not fit in memory is still not a failure that says
 	 * nothing happened
@@ -258,15 +176,17 @@ void
 item_write_submit(struct item_write *write)
 {
 	struct request *request = write->request;
+	struct item_change *change = &write->change;
 	struct tide_error error;
 	tide_err rc;
 
-	assert(write->table != NULL && write->key.bytes.n != 0);
+	assert(change->table != NULL && change->key.bytes.n != 0);
 	write->op.run = run;
 	write->op.done = done;
-	shard_read_ahead(region_shard_of(request->region, write->key.hash), write->table->id,
-	    write->key.bytes, &write->ahead);
-	rc = committer_submit(region_committer_of(request->region, write->key.hash), &write->op);
+	change->wants_sizes = write->capacity != CAPACITY_NONE;
+	change->wants_before = write->returned != RETURN_NONE;
+	item_change_read_ahead(change, region_shard_of(request->region, change->key.hash));
+	rc = committer_submit(region_committer_of(request->region, change->key.hash), &write->op);
 	if (rc != TIDE_OK) {
 		tide_fail(&error, rc, NULL);
 		item_write_drop(request, write, &error);
@@ -283,10 +203,9 @@ item_write_drop(struct request *request, struct item_write *write, const struct 
 			members = write->members;
 		else
 			buf_fini(&write->members);
-		buf_fini(&write->image);
-		read_ahead_fini(&write->ahead);
-		if (write->table != NULL)
-			table_release(write->table);
+		item_change_fini(&write->change);
+		if (write->change.table != NULL)
+			table_release(write->change.table);
 	}
 	buf_clear(&request->reply);
 	request_fail(request, error, (const char *)members.at);

@@ -2,8 +2,7 @@
  * A prepared write of one item: what PutItem, UpdateItem and DeleteItem hand to the committer.
  *
  * The I/O thread fills it in the request's arena: everything that needs no stored state is parsed and
- * checked by then. The committer's thread reads the item, evaluates the condition, makes the new image,
- * writes it, and when the group is on disk answers the request. The steps on the I/O thread, in the order
+ * checked by then. The committer's thread makes the change (item_change.h), and when the group is on disk answers the request. The steps on the I/O thread, in the order
  * in which DynamoDB checks:
  *
  *     item_write_begin      Return* parameters, names and values
@@ -19,26 +18,15 @@
 
 #include "api/expr/expr.h"
 #include "api/ops/capacity.h"
-#include "api/ops/item_key.h"
+#include "api/ops/item_change.h"
 #include "api/ops/ops.h"
 #include "api/ops/return_values.h"
-
-enum item_write_kind { ITEM_PUT, ITEM_UPDATE, ITEM_DELETE };
 
 struct item_write {
 	struct commit_op op; /* first: the committer's pointer is ours */
 	struct request *request;
-	enum item_write_kind kind;
-	const struct table *table; /* one reference */
-	struct item_key key;
+	struct item_change change; /* its table: one reference */
 	struct expr_scope scope;
-	struct value attributes; /* PUT: the item; else the key: what a created item begins with */
-	struct read_ahead ahead; /* the item as the I/O thread found it */
-	struct buf image; /* the new stored form: PUT from the start, UPDATE made by run */
-	size_t size_before,
-	    size_after; /* as DynamoDB counts them; before: known only where capacity is reported */
-	const struct expr_condition *condition; /* NULL: none */
-	const struct expr_update *update; /* UPDATE; NULL: only create the item if there is none */
 	enum return_values returned;
 	enum capacity_report capacity;
 	bool old_on_failure;
@@ -49,13 +37,13 @@ struct item_write {
  * A write in the request's arena for a request that was checked. `expressions` as in expr_scope_read.
  * `*out` is NULL only without memory. TIDE_VALIDATION, TIDE_SERIALIZATION, TIDE_NOMEM.
  */
-tide_err item_write_begin(struct request *request, enum item_write_kind kind, const char *const *expressions,
+tide_err item_write_begin(struct request *request, enum item_change_kind kind, const char *const *expressions,
     struct item_write **out, struct tide_error *error);
 
 tide_err item_write_condition(struct item_write *write, struct tide_error *error);
 tide_err item_write_table(struct item_write *write, struct tide_error *error);
 
-/** Read `attributes` from the Key parameter. */
+/** Read the change's `attributes` from the Key parameter. */
 tide_err item_write_read_key(struct item_write *write, struct tide_error *error);
 
 /**

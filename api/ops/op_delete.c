@@ -30,7 +30,8 @@ prepare(struct item_write *write, struct tide_error *error)
 		return rc;
 	if ((rc = item_write_table(write, error)) != TIDE_OK)
 		return rc;
-	return item_key_of_key(&write->request->arena, write->table, &write->attributes, &write->key, error);
+	return item_key_of_key(&write->request->arena, write->change.table, &write->change.attributes,
+	    &write->change.key, error);
 }
 
 void

@@ -25,23 +25,21 @@ prepare(struct item_write *write, struct tide_error *error)
 	struct request *request = write->request;
 	tide_err rc;
 
-	rc = json_to_item(&request->arena, json_get(&request->body, "Item"), &write->attributes, error);
+	rc =
+	    json_to_item(&request->arena, json_get(&request->body, "Item"), &write->change.attributes, error);
 	if (rc != TIDE_OK)
 		return rc;
-	write->size_after = item_size(&write->attributes);
-	if (write->size_after > ITEM_BYTES_MAX)
-		return tide_fail(error, TIDE_VALIDATION, "Item size has exceeded the maximum allowed size");
+	if ((rc = item_change_measure(&write->change, error)) != TIDE_OK)
+		return rc;
 	if ((rc = item_write_condition(write, error)) != TIDE_OK)
 		return rc;
 	if ((rc = item_write_table(write, error)) != TIDE_OK)
 		return rc;
-	rc = item_key_of_item(&request->arena, write->table, &write->attributes, &write->key, error);
+	rc = item_key_of_item(
+	    &request->arena, write->change.table, &write->change.attributes, &write->change.key, error);
 	if (rc != TIDE_OK)
 		return rc;
-	/* room for what the stored form adds to most items, so that it is encoded without growing */
-	if (buf_reserve(&write->image, write->size_after + write->size_after / 8 + 64) != NULL)
-		value_encode(&write->attributes, &write->image);
-	return buf_check(&write->image) == TIDE_OK ? TIDE_OK : tide_fail(error, TIDE_NOMEM, NULL);
+	return item_change_encode(&write->change, error);
 }
 
 void

@@ -25,14 +25,15 @@ static const struct param shape[] = {
 static tide_err
 check_against_table(struct item_write *write, struct tide_error *error)
 {
-	const struct table *table = write->table;
+	const struct table *table = write->change.table;
 	const struct bytes names[] = {table->partition.name, table->sort.name};
 	tide_err rc;
 
-	rc = item_key_of_key(&write->request->arena, table, &write->attributes, &write->key, error);
-	if (rc != TIDE_OK || write->update == NULL)
+	rc = item_key_of_key(
+	    &write->request->arena, table, &write->change.attributes, &write->change.key, error);
+	if (rc != TIDE_OK || write->change.update == NULL)
 		return rc;
-	return expr_update_check_keys(write->update, names, table->has_sort ? 2 : 1, error);
+	return expr_update_check_keys(write->change.update, names, table->has_sort ? 2 : 1, error);
 }
 
 static tide_err
@@ -45,10 +46,11 @@ prepare(struct item_write *write, struct tide_error *error)
 	if ((rc = item_write_read_key(write, error)) != TIDE_OK)
 		return rc;
 	if (text != NULL)
-		rc = expr_update_parse(&request->arena, text->text, &write->scope, &write->update, error);
+		rc = expr_update_parse(
+		    &request->arena, text->text, &write->scope, &write->change.update, error);
 	else
-		rc = expr_legacy_updates(
-		    &request->arena, json_get(&request->body, "AttributeUpdates"), &write->update, error);
+		rc = expr_legacy_updates(&request->arena, json_get(&request->body, "AttributeUpdates"),
+		    &write->change.update, error);
 	if (rc != TIDE_OK)
 		return rc;
 	if ((rc = item_write_condition(write, error)) != TIDE_OK)
