@@ -35,6 +35,12 @@ bool codec_read(struct bytes *in, struct codec_head *out);
 /** The same for a member's name or a set's element: a str, or a bin where `binary`. */
 bool codec_read_text(struct bytes *in, bool binary, struct bytes *out);
 
+/** Pass over one whole value, nested as deep as an item may be. False: there is none. */
+bool codec_skip(struct bytes *in);
+
+/** Append the head of a map of `n` members, for a writer that copies members as they are stored. */
+void codec_append_map(struct buf *out, uint32_t n);
+
 /** The length of the UTF-8 character at the front of `n` > 0 bytes: 1 to 4; 0: none (overlong, surrogate, cut). */
 unsigned codec_utf8_character(const uint8_t *at, size_t n);
 

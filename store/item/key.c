@@ -77,6 +77,56 @@ key_encode(const struct value *partition, const struct value *sort, struct buf *
 		key_encode_sort(sort, out);
 }
 
+void
+key_encode_composite_partition(const struct value *partitions, unsigned n_partitions, struct buf *out)
+{
+	size_t start = out->n;
+	uint64_t hash;
+
+	assert(n_partitions > 0);
+	if (n_partitions == 1) {
+		key_encode_partition(partitions, out);
+		return;
+	}
+	buf_append_u64(out, 0); /* the hash's place */
+	for (unsigned i = 0; i < n_partitions; i++)
+		append_scalar(&partitions[i], out);
+	if (out->failed)
+		return;
+	hash = XXH3_64bits(out->at + start + KEY_HASH_BYTES, out->n - start - KEY_HASH_BYTES);
+	for (unsigned i = 0; i < KEY_HASH_BYTES; i++)
+		out->at[start + i] = (uint8_t)(hash >> 8 * (KEY_HASH_BYTES - 1 - i));
+}
+
+void
+key_encode_composite(const struct value *partitions, unsigned n_partitions, const struct value *sorts,
+    unsigned n_sorts, struct buf *out)
+{
+	key_encode_composite_partition(partitions, n_partitions, out);
+	for (unsigned i = 0; i < n_sorts; i++)
+		append_scalar(&sorts[i], out);
+}
+
+bool
+key_skip(struct bytes *in, enum value_type type)
+{
+	const uint8_t *at = in->at, *end = in->at + in->n, *zero;
+	struct number number;
+
+	if (type == VALUE_N)
+		return number_key_read(in, &number) == TIDE_OK;
+	for (;;) {
+		zero = at < end ? memchr(at, 0, (size_t)(end - at)) : NULL;
+		if (zero == NULL || zero + 1 == end || (zero[1] != 0 && zero[1] != ESCAPED_ZERO))
+			return false;
+		at = zero + 2;
+		if (zero[1] == 0)
+			break;
+	}
+	*in = bytes_of(at, (size_t)(end - at));
+	return true;
+}
+
 static tide_err
 read_number(struct arena *arena, struct bytes *in, struct value *out)
 {

@@ -32,6 +32,19 @@ void key_encode_sort_prefix(const struct value *prefix, struct buf *out);
 tide_err key_decode(struct arena *arena, struct bytes key, enum value_type partition_type, bool has_sort,
     enum value_type sort_type, struct value *partition, struct value *sort);
 
+/**
+ * A key of several attributes, as indexes have them: their forms one after the other, behind the hash of all partition values. With one
+ * partition value and one sort value at most it is what key_encode gives. At least one partition value.
+ */
+void key_encode_composite(const struct value *partitions, unsigned n_partitions, const struct value *sorts,
+    unsigned n_sorts, struct buf *out);
+
+/** Only its hash and partition values; sort values behind them: key_encode_sort one by one, the last perhaps a prefix. */
+void key_encode_composite_partition(const struct value *partitions, unsigned n_partitions, struct buf *out);
+
+/** Pass over one value of that type in a key. False: there is none. */
+bool key_skip(struct bytes *in, enum value_type type);
+
 /** The hash that a partition key has: its place in the shard and Scan order. */
 uint64_t key_hash(const struct value *partition);
 

@@ -110,6 +110,12 @@ put_map(uint8_t *at, uint32_t n)
 	return put_length(at, MAP16, false, n);
 }
 
+void
+codec_append_map(struct buf *out, uint32_t n)
+{
+	append_head(out, put_map, n);
+}
+
 /* An ext needs its length in front, so the elements are measured first. */
 static void
 append_set(struct buf *out, const struct value *set)
@@ -300,6 +306,31 @@ codec_read(struct bytes *in, struct codec_head *out)
 	out->boolean = first == TRUE_;
 	out->type = first == NIL ? VALUE_NULL : VALUE_BOOL;
 	return first == NIL || first == TRUE_ || first == FALSE_;
+}
+
+static bool
+skip_value(struct bytes *in, unsigned depth)
+{
+	struct codec_head head;
+	struct bytes name;
+
+	if (depth > NESTING_MAX + 1 || !codec_read(in, &head))
+		return false;
+	if (head.type != VALUE_M && head.type != VALUE_L)
+		return true;
+	for (uint32_t i = 0; i < head.n; i++) {
+		if (head.type == VALUE_M && !codec_read_text(in, false, &name))
+			return false;
+		if (!skip_value(in, depth + 1))
+			return false;
+	}
+	return true;
+}
+
+bool
+codec_skip(struct bytes *in)
+{
+	return skip_value(in, 0);
 }
 
 static tide_err

@@ -23,25 +23,6 @@ expire_fini(struct expire *expire)
 
 /* --- one attribute of a stored item --- */
 
-static bool
-skip_value(struct bytes *in, unsigned depth)
-{
-	struct codec_head head;
-	struct bytes name;
-
-	if (depth > NESTING_MAX + 1 || !codec_read(in, &head))
-		return false;
-	if (head.type != VALUE_M && head.type != VALUE_L)
-		return true;
-	for (uint32_t i = 0; i < head.n; i++) {
-		if (head.type == VALUE_M && !codec_read_text(in, false, &name))
-			return false;
-		if (!skip_value(in, depth + 1))
-			return false;
-	}
-	return true;
-}
-
 /* Its number, if it has one there. */
 static bool
 find_number(struct bytes image, struct bytes attribute, struct bytes *number)
@@ -65,7 +46,7 @@ find_number(struct bytes image, struct bytes attribute, struct bytes *number)
 			*number = head.text;
 			return true;
 		}
-		if (!skip_value(&image, 0))
+		if (!codec_skip(&image))
 			return false;
 	}
 	return false;
