@@ -12,6 +12,7 @@
 #include "api/lag.h"
 #include "api/maintenance.h"
 #include "api/membership.h"
+#include "api/meter.h"
 #include "api/metrics.h"
 #include "api/naming.h"
 #include "base/log.h"
@@ -116,6 +117,7 @@ open_region(struct process *process, struct tide_error *error)
 {
 	struct region *region = &process->region;
 	struct committer_options options = {0};
+	struct meter_options meter = {.describe_only = strcmp(region->config.throttling, "off") == 0};
 	struct timespec now;
 	tide_err rc;
 
@@ -126,7 +128,8 @@ open_region(struct process *process, struct tide_error *error)
 	    (rc = membership_open(region, error)) != TIDE_OK ||
 	    (rc = endpoint_open(region, NULL, &process->endpoint, error)) != TIDE_OK)
 		return rc;
-	if ((rc = lag_open(&region->config, region->shard, &region->lag)) != TIDE_OK ||
+	if ((rc = meter_open(&meter, &region->meter)) != TIDE_OK ||
+	    (rc = lag_open(&region->config, region->shard, &region->lag)) != TIDE_OK ||
 	    (rc = metrics_open(region, process->endpoint, TIDEMARK_VERSION)) != TIDE_OK)
 		return tide_fail(error, rc, NULL);
 	/* They observe the shard, so they come before the first commit. */
@@ -208,6 +211,7 @@ stop(struct process *process, const struct program *program, bool clean)
 	endpoint_close(process->endpoint);
 	endpoint_serve_close(process->server);
 	metrics_close(region);
+	meter_close(region->meter);
 	lag_close(region->lag);
 	membership_close(region);
 	naming_close(process->naming);

@@ -12,6 +12,7 @@
 
 struct lag;
 struct membership;
+struct meter;
 struct metrics;
 
 struct region {
@@ -21,6 +22,7 @@ struct region {
 	struct catalog *catalog;
 	struct membership *membership; /* api/membership.h */
 	struct lag *lag; /* api/lag.h; NULL where nobody looks */
+	struct meter *meter; /* api/meter.h; NULL: nothing is limited */
 	struct metrics *metrics; /* api/metrics.h; the same */
 	uint64_t started_ms;
 	atomic_bool renew; /* heal.h: stop, and start over in place */

@@ -17,6 +17,7 @@ struct request {
 	struct json body; /* the parsed request: an object */
 	struct buf reply; /* the operation appends the reply's JSON here */
 	const struct operation *operation;
+	const char *throttling; /* members of the error that says which limit it met (api/ops/capacity.h); NULL: none */
 	void *connection; /* the HTTP front's */
 };
 
@@ -34,7 +35,7 @@ void request_ok(struct request *request);
 /**
  * Send an error: {"__type": ..., "message": ...} with its status. `members` (may be NULL) is appended inside the object, e.g.
  * ",\"Item\":{...}" for ReturnValuesOnConditionCheckFailure. Errors without an exception name become InternalServerError
- * and are logged. Any thread, exactly once.
+ * and are logged. Without `members`, an error of throughput gets those of request->throttling. Any thread, exactly once.
  */
 void request_fail(struct request *request, const struct tide_error *error, const char *members);
 

@@ -55,6 +55,9 @@
 	X(ITEM_COLLECTION_SIZE, DYNAMODB "ItemCollectionSizeLimitExceededException", 400, "")                \
 	X(GLOBAL_TABLE_NOT_FOUND, DYNAMODB "GlobalTableNotFoundException", 400, "")                          \
 	X(POLICY_NOT_FOUND, DYNAMODB "PolicyNotFoundException", 400, "")                                     \
+	X(THROUGHPUT_EXCEEDED, DYNAMODB "ProvisionedThroughputExceededException", 400,                       \
+	    "The level of configured provisioned throughput for the table was exceeded. Consider "           \
+	    "increasing your provisioning level with the UpdateTable API.")                                  \
 	X(THROTTLED, CORAL_AVAILABILITY "ThrottlingException", 400,                                          \
 	    "Rate of requests exceeds the allowed throughput")                                               \
 	X(REQUEST_TOO_LARGE, CORAL "RequestEntityTooLargeException", 413, "Request is too large")            \

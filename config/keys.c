@@ -113,6 +113,12 @@ config_url_split(const char *url, char *host, size_t room, uint16_t *port)
 }
 
 static const char *
+check_switch(const char *text)
+{
+	return strcmp(text, "on") == 0 || strcmp(text, "off") == 0 ? NULL : "must be \"on\" or \"off\"";
+}
+
+static const char *
 check_url(const char *text)
 {
 	uint16_t port;
@@ -129,6 +135,7 @@ const struct key config_keys[] = {
     STRING_KEY(NULL, "cluster", cluster, "tidemark", check_cluster),
     STRING_KEY(NULL, "data", data, NULL, check_path),
     STRING_KEY(NULL, "account", account, "000000000000", check_account),
+    STRING_KEY(NULL, "throttling", throttling, "on", check_switch),
     INT_KEY("http", "threads", http.threads, 1, 64, KEY_COMPUTED),
     INT_KEY("http", "connections_max", http.connections_max, 1, 1000000, 4096),
     INT_KEY("http", "idle_seconds", http.idle_seconds, 1, 86400, 300),

@@ -442,6 +442,7 @@ reset(struct conn *conn)
 	conn->peer = NULL;
 	conn->forwarded = false;
 	conn->request.operation = NULL;
+	conn->request.throttling = NULL;
 	conn->state = CONN_IDLE;
 }
 

@@ -94,6 +94,8 @@ request_fail(struct request *request, const struct tide_error *error, const char
 	}
 	if (members != NULL)
 		buf_append_string(reply, members);
+	else if (request->throttling != NULL && (code == TIDE_THROTTLED || code == TIDE_THROUGHPUT_EXCEEDED))
+		buf_append_string(reply, request->throttling);
 	buf_append_byte(reply, '}');
 	if (buf_check(reply) != TIDE_OK)
 		fail_small(conn);

@@ -1,7 +1,5 @@
 #include "api/ops/batch_write.h"
 
-#include "api/ops/item_read.h"
-
 /* --- the answer: by whoever finishes last --- */
 
 static void
@@ -9,6 +7,8 @@ release(struct batch_write *batch)
 {
 	uint32_t i;
 
+	for (i = 0; i < batch->n_items; i++)
+		arena_fini(&batch->items[i].arena);
 	for (i = 0; i < batch->n_tables; i++)
 		if (batch->tables[i].table != NULL)
 			table_release(batch->tables[i].table);
@@ -48,28 +48,28 @@ write_unprocessed(struct buf *reply, const struct batch_table *table, bool first
 	return open;
 }
 
-static void
+static tide_err
 write_capacity(const struct batch_write *batch, struct buf *reply)
 {
 	const struct batch_table *table;
 	const struct batch_item *item;
-	uint64_t halves;
-	uint32_t i;
+	struct capacity sum;
+	tide_err rc = TIDE_OK;
 
 	if (batch->capacity == CAPACITY_NONE)
-		return;
+		return TIDE_OK;
 	buf_append_string(reply, ",\"ConsumedCapacity\":[");
-	for (i = 0; i < batch->n_tables; i++) {
-		table = &batch->tables[i];
-		halves = 0;
-		for (item = table->items; item < table->items + table->n; item++)
+	for (table = batch->tables; table < batch->tables + batch->n_tables && rc == TIDE_OK; table++) {
+		capacity_begin(&sum, table->table, METER_WRITE, batch->capacity);
+		for (item = table->items; item < table->items + table->n && rc == TIDE_OK; item++)
 			if (!item->unprocessed)
-				halves += capacity_write(item->size_before, item->size);
-		if (i > 0)
+				rc = capacity_add_all(&sum, &batch->request->arena, &item->used);
+		if (table > batch->tables)
 			buf_append_byte(reply, ',');
-		capacity_write_json(reply, bytes_of_string(table->table->name), batch->capacity, halves);
+		capacity_report_json(reply, &sum);
 	}
 	buf_append_byte(reply, ']');
+	return rc;
 }
 
 static void
@@ -79,6 +79,7 @@ answer(struct batch_write *batch)
 	struct buf *reply = &request->reply;
 	uint32_t i, unprocessed = 0;
 	bool first = true;
+	tide_err rc;
 
 	for (i = 0; i < batch->n_items; i++)
 		unprocessed += batch->items[i].unprocessed;
@@ -87,8 +88,9 @@ answer(struct batch_write *batch)
 		return;
 	}
 	if (unprocessed == batch->n_items) {
-		tide_fail(&batch->error, TIDE_UNAVAILABLE, NULL);
-		batch_write_drop(batch, &batch->error);
+		if (!atomic_load(&batch->refused))
+			tide_fail(&batch->refusal, TIDE_UNAVAILABLE, NULL);
+		batch_write_drop(batch, &batch->refusal);
 		return;
 	}
 	buf_append_string(reply, "{\"UnprocessedItems\":{");
@@ -96,10 +98,10 @@ answer(struct batch_write *batch)
 		if (write_unprocessed(reply, &batch->tables[i], first))
 			first = false;
 	buf_append_byte(reply, '}');
-	write_capacity(batch, reply);
+	rc = write_capacity(batch, reply);
 	buf_append_byte(reply, '}');
 	release(batch);
-	if (buf_check(reply) != TIDE_OK)
+	if (rc != TIDE_OK || buf_check(reply) != TIDE_OK)
 		ops_fail(request, TIDE_NOMEM, NULL);
 	else
 		request_ok(request);
@@ -119,17 +121,24 @@ finish_one(struct batch_write *batch)
  * uses its own.
  */
 static tide_err
-measure_before(struct batch_item *item, struct group *group)
+use_capacity(struct batch_item *item, struct group *group, struct tide_error *error)
 {
-	struct arena scratch = {0};
+	struct request *request = item->batch->request;
+	const struct value *after = item->put ? &item->value : NULL;
+	struct value before;
 	struct stored stored;
-	tide_err rc;
+	tide_err rc, found;
 
-	rc = group_get(group, item->table->table->id, item->key.bytes, &stored);
+	rc = found = group_get(group, item->table->table->id, item->key.bytes, &stored);
 	if (rc == TIDE_OK)
-		rc = item_read_size(&scratch, stored.image, &item->size_before);
-	arena_fini(&scratch);
-	return rc == TIDE_NOTFOUND ? TIDE_OK : rc;
+		rc = value_decode(&item->arena, stored.image, &before);
+	if (rc == TIDE_OK || rc == TIDE_NOTFOUND)
+		rc = capacity_add_write(&item->used, &item->arena, found == TIDE_OK ? &before : NULL, after);
+	if (rc != TIDE_OK)
+		return tide_fail(error, rc, NULL);
+	if ((rc = capacity_admit_write(request, &item->used, error)) == TIDE_OK)
+		capacity_take(request->region, &item->used);
+	return rc;
 }
 
 static tide_err
@@ -142,13 +151,22 @@ run(struct commit_op *op, struct group *group, struct tide_error *error)
 
 	if ((rc = ops_write_check(group, table, error)) != TIDE_OK)
 		return rc;
-	if (item->batch->capacity != CAPACITY_NONE && (rc = measure_before(item, group)) != TIDE_OK)
-		return tide_fail(error, rc, NULL);
+	if (item->used.counted && (rc = use_capacity(item, group, error)) != TIDE_OK)
+		return rc;
 	rc = item->put ? group_put(group, table->id, item->key.bytes, item->image, keep)
 		       : group_delete(group, table->id, item->key.bytes, keep);
 	if (rc == TIDE_NOTFOUND)
 		return tide_fail(error, TIDE_RESOURCE_NOT_FOUND, NULL);
 	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
+}
+
+/* A limit of throughput: for the client to send again. */
+static void
+refuse(struct batch_item *item, const struct tide_error *error)
+{
+	item->unprocessed = true;
+	if (!atomic_exchange(&item->batch->refused, true))
+		item->batch->refusal = *error;
 }
 
 static void
@@ -157,8 +175,10 @@ done(struct commit_op *op, const struct tide_error *error)
 	struct batch_item *item = (struct batch_item *)op;
 	struct batch_write *batch = item->batch;
 
-	if (error->code == TIDE_UNAVAILABLE || error->code == TIDE_THROTTLED)
+	if (error->code == TIDE_UNAVAILABLE)
 		item->unprocessed = true;
+	else if (error->code == TIDE_THROTTLED || error->code == TIDE_THROUGHPUT_EXCEEDED)
+		refuse(item, error);
 	else if (error->code != TIDE_OK && !atomic_exchange(&batch->failed, true))
 		batch->error = *error;
 	finish_one(batch);
@@ -172,6 +192,7 @@ batch_write_submit(struct batch_write *batch)
 	struct region *region = batch->request->region;
 	struct stored stored;
 	struct batch_item *item;
+	struct tide_error error;
 	struct buf raw = {0};
 	uint32_t i;
 
@@ -188,7 +209,12 @@ batch_write_submit(struct batch_write *batch)
 		item = &batch->items[i];
 		item->op.run = run;
 		item->op.done = done;
-		if (committer_submit(region_committer_of(region, item->key.hash), &item->op) != TIDE_OK) {
+		capacity_begin(&item->used, item->table->table, METER_WRITE, batch->capacity);
+		if (capacity_admit(batch->request, &item->used, NULL, &error) != TIDE_OK) {
+			refuse(item, &error);
+			finish_one(batch);
+		} else if (committer_submit(region_committer_of(region, item->key.hash), &item->op) !=
+			   TIDE_OK) {
 			item->unprocessed = true;
 			finish_one(batch);
 		}

@@ -2,8 +2,8 @@
  * A BatchWriteItem under way: up to 25 independent writes, each an operation of its own on the committer of
  * its shard. The last one to finish answers the request.
  *
- * A write that no committer would take now (a full queue, a table that takes no writes for the moment) goes
- * back to the client as an unprocessed item; any other error is the answer to the whole request, though
+ * A write that no committer would take now (a full queue, a table that takes no writes for the moment), or that meets a limit of
+ * throughput, goes back to the client as an unprocessed item; any other error is the answer to the whole request, though
  * other writes may have been done: as in DynamoDB a batch is not atomic, and repeating it does no harm.
  */
 #ifndef TIDE_API_OPS_BATCH_WRITE_H
@@ -28,8 +28,8 @@ struct batch_item {
 	struct value value; /* the item, or the key */
 	struct item_key key;
 	struct bytes image; /* PUT: the stored form, in the arena */
-	size_t size; /* PUT: of the item */
-	size_t size_before; /* where capacity is reported */
+	struct capacity used;
+	struct arena arena; /* what `used` holds of indexes */
 	bool unprocessed;
 };
 
@@ -48,6 +48,8 @@ struct batch_write {
 	struct batch_item *items;
 	uint32_t n_items;
 	enum capacity_report capacity;
+	atomic_bool refused; /* the first that met a limit of throughput leaves its error */
+	struct tide_error refusal;
 	atomic_uint left; /* operations under way, and the submitter */
 	atomic_bool failed; /* the first to fail leaves its error */
 	struct tide_error error;

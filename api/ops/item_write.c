@@ -20,7 +20,6 @@ item_write_begin(struct request *request, enum item_change_kind kind, const char
 		return tide_fail(error, TIDE_NOMEM, NULL);
 	write->request = request;
 	write->change.kind = kind;
-	write->capacity = capacity_report_read(&request->body);
 	write->old_on_failure = return_on_failure_read(&request->body);
 	rc = expr_scope_read(&request->arena, &request->body, expressions,
 	    kind == ITEM_UPDATE ? legacy_of_update : legacy, &write->scope, error);
@@ -67,8 +66,25 @@ item_write_read_key(struct item_write *write, struct tide_error *error)
 /* --- on the committer's thread --- */
 
 static tide_err
+use_capacity(struct item_write *write, struct tide_error *error)
+{
+	const struct item_change *change = &write->change;
+	struct request *request = write->request;
+	tide_err rc = capacity_add_write(&write->used, &request->arena, change->tree, change->after);
+
+	if (rc != TIDE_OK)
+		return tide_fail(error, rc, NULL);
+	if ((rc = capacity_admit_write(request, &write->used, error)) == TIDE_OK)
+		capacity_take(request->region, &write->used);
+	return rc;
+}
+
+/* A write that its condition stops costs what it would have cost. */
+static tide_err
 condition_failed(struct item_write *write, struct tide_error *error)
 {
+	capacity_add(&write->used, capacity_write(write->change.size_before, write->change.size_after));
+	capacity_take(write->request->region, &write->used);
 	if (write->old_on_failure && write->change.found) {
 		buf_append_string(&write->members, ",\"Item\":");
 		if (json_write_encoded_item(&write->members, write->change.before) != TIDE_OK)
@@ -137,6 +153,8 @@ run(struct commit_op *op, struct group *group, struct tide_error *error)
 		return condition_failed(write, error);
 	if (rc != TIDE_OK)
 		return rc;
+	if (write->used.counted && (rc = use_capacity(write, error)) != TIDE_OK)
+		return rc;
 	if ((rc = write_attributes(write, error)) != TIDE_OK)
 		return rc;
 	return item_change_write(&write->change, group, error);
@@ -153,8 +171,7 @@ done(struct commit_op *op, const struct tide_error *error)
 		item_write_drop(request, write, error);
 		return;
 	}
-	capacity_write_member(reply, bytes_of_string(write->change.table->name), write->capacity,
-	    capacity_write(write->change.size_before, write->change.size_after));
+	capacity_report_member(reply, &write->used);
 	buf_append_byte(reply, '}');
 	members = write->members;
 	item_change_fini(&write->change);
@@ -183,7 +200,12 @@ item_write_submit(struct item_write *write)
 	assert(change->table != NULL && change->key.bytes.n != 0);
 	write->op.run = run;
 	write->op.done = done;
-	change->wants_sizes = write->capacity != CAPACITY_NONE;
+	capacity_begin(&write->used, change->table, METER_WRITE, capacity_report_read(&request->body));
+	if (capacity_admit(request, &write->used, NULL, &error) != TIDE_OK) {
+		item_write_drop(request, write, &error);
+		return;
+	}
+	change->wants_sizes = write->used.counted;
 	change->wants_before = write->returned != RETURN_NONE;
 	item_change_read_ahead(change, region_shard_of(request->region, change->key.hash));
 	rc = committer_submit(region_committer_of(request->region, change->key.hash), &write->op);

@@ -28,7 +28,7 @@ struct item_write {
 	struct item_change change; /* its table: one reference */
 	struct expr_scope scope;
 	enum return_values returned;
-	enum capacity_report capacity;
+	struct capacity used;
 	bool old_on_failure;
 	struct buf members; /* of the exception, NUL-terminated; made by run */
 };

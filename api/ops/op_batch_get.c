@@ -64,7 +64,7 @@ struct batch_table {
 	uint32_t n;
 	bool consistent;
 	bool unprocessed; /* at least one key */
-	uint64_t halves;
+	struct capacity used;
 };
 
 struct batch {
@@ -73,6 +73,8 @@ struct batch {
 	uint32_t n;
 	enum capacity_report capacity;
 	uint64_t bytes; /* stored bytes so far */
+	uint32_t taken; /* keys that were looked at */
+	struct tide_error refused; /* the limit that the last key met */
 	struct arena scratch; /* of one item */
 };
 
@@ -124,6 +126,7 @@ find_table(struct batch *batch, struct batch_table *wanted, struct tide_error *e
 	wanted->table = ops_table_read(batch->request->region, wanted->name, error);
 	if (wanted->table == NULL)
 		return error->code;
+	capacity_begin(&wanted->used, wanted->table, METER_READ, batch->capacity);
 	for (i = 0; i < wanted->n; i++) {
 		rc = item_key_of_key(&batch->request->arena, wanted->table, &wanted->keys[i].value,
 		    &wanted->keys[i].key, error);
@@ -171,19 +174,25 @@ static tide_err
 take_item(struct batch *batch, struct batch_table *wanted, struct bytes image)
 {
 	struct buf *reply = &batch->request->reply;
-	size_t size;
-	tide_err rc;
 
 	arena_reset(&batch->scratch);
 	batch->bytes += image.n;
-	if (batch->capacity != CAPACITY_NONE) {
-		if ((rc = item_read_size(&batch->scratch, image, &size)) != TIDE_OK)
-			return rc;
-		wanted->halves += capacity_read(size, wanted->consistent);
-	}
 	if (reply->at[reply->n - 1] != '[')
 		buf_append_byte(reply, ',');
 	return item_read_write(&batch->scratch, image, wanted->projection, reply);
+}
+
+/* Taken out of the bucket at once, so that the next key of the batch finds it there. */
+static void
+use_capacity(const struct batch *batch, struct batch_table *wanted, struct bytes image)
+{
+	struct capacity one = wanted->used;
+	size_t size = image.n == 0 ? 0 : item_encoded_size(image);
+
+	one.halves = 0;
+	capacity_add(&one, capacity_read(size, wanted->consistent));
+	capacity_take(batch->request->region, &one);
+	wanted->used.halves += one.halves;
 }
 
 /* One key: its item, or nothing, or left for the client to ask again. */
@@ -194,17 +203,24 @@ take_key(struct batch *batch, struct batch_table *wanted, struct batch_key *key,
 	struct stored stored;
 	tide_err rc;
 
-	rc = shard_get(shard, wanted->table->id, key->key.bytes, raw, &stored);
-	if (rc == TIDE_NOTFOUND) {
-		wanted->halves += capacity_read(0, wanted->consistent);
+	if (capacity_admit(batch->request, &wanted->used, NULL, &batch->refused) != TIDE_OK) {
+		key->unprocessed = wanted->unprocessed = true;
 		return TIDE_OK;
 	}
-	if (rc != TIDE_OK)
+	rc = shard_get(shard, wanted->table->id, key->key.bytes, raw, &stored);
+	if (rc == TIDE_NOTFOUND)
+		stored.image = BYTES_NONE;
+	else if (rc != TIDE_OK)
 		return rc;
 	if (batch->bytes + stored.image.n > BATCH_BYTES_MAX) {
 		key->unprocessed = wanted->unprocessed = true;
 		return TIDE_OK;
 	}
+	batch->taken++;
+	if (wanted->used.counted)
+		use_capacity(batch, wanted, stored.image);
+	if (rc == TIDE_NOTFOUND)
+		return TIDE_OK;
 	return take_item(batch, wanted, stored.image);
 }
 
@@ -292,14 +308,13 @@ write_capacity(struct batch *batch)
 	for (i = 0; i < batch->n; i++) {
 		if (i > 0)
 			buf_append_byte(reply, ',');
-		capacity_write_json(reply, bytes_of_string(batch->tables[i].table->name), batch->capacity,
-		    batch->tables[i].halves);
+		capacity_report_json(reply, &batch->tables[i].used);
 	}
 	buf_append_byte(reply, ']');
 }
 
 static tide_err
-answer(struct batch *batch)
+answer(struct batch *batch, struct tide_error *error)
 {
 	struct buf *reply = &batch->request->reply;
 	const char *comma = "";
@@ -307,7 +322,11 @@ answer(struct batch *batch)
 	uint32_t i;
 
 	if ((rc = write_responses(batch)) != TIDE_OK)
-		return rc;
+		return tide_fail(error, rc, NULL);
+	if (batch->taken == 0 && batch->refused.code != TIDE_OK) {
+		*error = batch->refused;
+		return error->code;
+	}
 	buf_append_string(reply, ",\"UnprocessedKeys\":{");
 	for (i = 0; i < batch->n; i++) {
 		if (!batch->tables[i].unprocessed)
@@ -319,7 +338,7 @@ answer(struct batch *batch)
 	buf_append_byte(reply, '}');
 	write_capacity(batch);
 	buf_append_byte(reply, '}');
-	return buf_check(reply);
+	return buf_check(reply) == TIDE_OK ? TIDE_OK : tide_fail(error, TIDE_NOMEM, NULL);
 }
 
 void
@@ -333,8 +352,8 @@ op_batch_get_item(struct request *request)
 	if (!ops_check(request, shape))
 		return;
 	rc = prepare(&batch, &error);
-	if (rc == TIDE_OK && (rc = answer(&batch)) != TIDE_OK)
-		tide_fail(&error, rc, NULL);
+	if (rc == TIDE_OK)
+		rc = answer(&batch, &error);
 	arena_fini(&batch.scratch);
 	for (i = 0; i < batch.n; i++)
 		if (batch.tables[i].table != NULL)

@@ -61,7 +61,7 @@ read_item(
 	    arena, put != NULL ? json_get(put, "Item") : json_get(delete, "Key"), &item->value, error);
 	if (rc != TIDE_OK)
 		return rc;
-	if (item->put && (item->size = item_size(&item->value)) > ITEM_BYTES_MAX)
+	if (item->put && item_size(&item->value) > ITEM_BYTES_MAX)
 		return tide_fail(error, TIDE_VALIDATION, "Item size has exceeded the maximum allowed size");
 	return TIDE_OK;
 }

@@ -24,7 +24,7 @@ struct get {
 	const struct table *table;
 	struct item_key key;
 	const struct expr_projection *projection;
-	enum capacity_report capacity;
+	struct capacity used;
 };
 
 static tide_err
@@ -37,7 +37,6 @@ prepare(struct get *get, struct tide_error *error)
 	struct value key;
 	tide_err rc;
 
-	get->capacity = capacity_report_read(body);
 	if ((rc = expr_scope_read(arena, body, expressions, legacy, &scope, error)) != TIDE_OK)
 		return rc;
 	if ((rc = json_to_item(arena, json_get(body, "Key"), &key, error)) != TIDE_OK)
@@ -49,7 +48,10 @@ prepare(struct get *get, struct tide_error *error)
 	get->table = ops_table_read(request->region, params_string(body, "TableName"), error);
 	if (get->table == NULL)
 		return error->code;
-	return item_key_of_key(arena, get->table, &key, &get->key, error);
+	if ((rc = item_key_of_key(arena, get->table, &key, &get->key, error)) != TIDE_OK)
+		return rc;
+	capacity_begin(&get->used, get->table, METER_READ, capacity_report_read(body));
+	return capacity_admit(request, &get->used, NULL, error);
 }
 
 static tide_err
@@ -69,16 +71,17 @@ answer(struct get *get)
 		(void)buf_reserve(reply, stored.image.n + stored.image.n / 2 + 128);
 		buf_append_string(reply, "\"Item\":");
 		rc = item_read_write(&request->arena, stored.image, get->projection, reply);
-		if (rc == TIDE_OK && get->capacity != CAPACITY_NONE)
-			rc = item_read_size(&request->arena, stored.image, &size);
+		if (get->used.counted)
+			size = item_encoded_size(stored.image);
 	} else if (rc == TIDE_NOTFOUND) {
 		rc = TIDE_OK;
 	}
 	buf_fini(&raw);
 	if (rc != TIDE_OK)
 		return rc;
-	capacity_write_member(reply, bytes_of_string(get->table->name), get->capacity,
-	    capacity_read(size, params_flag(&request->body, "ConsistentRead", false)));
+	capacity_add(&get->used, capacity_read(size, params_flag(&request->body, "ConsistentRead", false)));
+	capacity_take(request->region, &get->used);
+	capacity_report_member(reply, &get->used);
 	buf_append_byte(reply, '}');
 	return buf_check(reply);
 }

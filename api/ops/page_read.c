@@ -42,7 +42,7 @@ page_read_begin(struct page_read *read, struct request *request, const struct pa
 	tide_err rc;
 
 	*read = (struct page_read){.request = request};
-	read->capacity = capacity_report_read(body);
+	read->used.report = capacity_report_read(body);
 	read->consistent = params_flag(body, "ConsistentRead", false);
 	read->limit = (uint64_t)params_number(body, "Limit", 0);
 	read->count_only = bytes_is(params_string(body, "Select"), "COUNT");
@@ -72,6 +72,7 @@ page_read_table(struct page_read *read, struct tide_error *error)
 	read->table = ops_table_read(read->request->region, params_string(body, "TableName"), error);
 	if (read->table == NULL)
 		return error->code;
+	capacity_begin(&read->used, read->table, METER_READ, read->used.report);
 	if (index != NULL)
 		return tide_fail(error, TIDE_VALIDATION, "The table does not have the specified index: %.*s",
 		    (int)index->text.n, index->text.at);
@@ -120,7 +121,7 @@ struct walk {
 	struct buf *reply;
 	struct page page;
 	struct arena scratch; /* of one item */
-	uint64_t item_bytes; /* as DynamoDB counts them; only where capacity is reported */
+	uint64_t item_bytes; /* as DynamoDB counts them; only where capacity is counted */
 	bool full; /* the page ended before the range did */
 };
 
@@ -132,12 +133,12 @@ take_item(struct walk *walk, struct bytes image)
 	tide_err rc;
 
 	arena_reset(&walk->scratch);
-	if (read->filter != NULL || read->capacity != CAPACITY_NONE) {
+	if (read->used.counted)
+		walk->item_bytes += item_encoded_size(image);
+	if (read->filter != NULL) {
 		if ((rc = value_decode(&walk->scratch, image, &item)) != TIDE_OK)
 			return rc;
-		if (read->capacity != CAPACITY_NONE)
-			walk->item_bytes += item_size(&item);
-		if (read->filter != NULL && !expr_condition_eval(read->filter, &item))
+		if (!expr_condition_eval(read->filter, &item))
 			return TIDE_OK;
 	}
 	walk->page.matched++;
@@ -202,7 +203,9 @@ write_end(struct walk *walk, struct bytes last)
 	}
 	halves = read->scan ? capacity_scan(walk->item_bytes, read->consistent, read->segmented)
 			    : capacity_read(walk->item_bytes, read->consistent);
-	capacity_write_member(reply, bytes_of_string(read->table->name), read->capacity, halves);
+	capacity_add(&read->used, halves);
+	capacity_take(read->request->region, &read->used);
+	capacity_report_member(reply, &read->used);
 	buf_append_byte(reply, '}');
 	return buf_check(reply);
 }
@@ -215,6 +218,8 @@ page_read_write(struct page_read *read, struct tide_error *error)
 	struct buf last = {0};
 	tide_err rc;
 
+	if ((rc = capacity_admit(read->request, &read->used, NULL, error)) != TIDE_OK)
+		return rc;
 	buf_append_string(walk.reply, read->count_only ? "{" : "{\"Items\":[");
 	/*
 	 * Shards own ranges of the hash in order, so the merge over shards is one walk after the other, from the

@@ -22,7 +22,7 @@ struct page_read {
 	bool consistent;
 	bool at_most_one; /* the range names one item: there is no next page */
 	bool scan, segmented; /* for the capacity */
-	enum capacity_report capacity;
+	struct capacity used; /* its report from the start; begun with the table */
 	uint64_t limit;
 };
 

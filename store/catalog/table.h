@@ -7,7 +7,7 @@
 #include <stdatomic.h>
 
 #include "store/item/value.h"
-#include "store/shard/shard.h"
+#include "store/shard/index.h"
 
 #define TABLE_NAME_MAX 255
 #define REGION_NAME_MAX 63
@@ -42,6 +42,24 @@ struct tag {
 	struct bytes key, value;
 };
 
+/* A secondary index as the table's facts say it shall be. What a shard has of it: store/shard/index.h. */
+struct table_index {
+	uint64_t id; /* unique in the table for ever */
+	struct bytes name;
+	bool local; /* an LSI */
+	struct key_attribute partitions[INDEX_KEYS_MAX], sorts[INDEX_KEYS_MAX];
+	uint8_t n_partitions, n_sorts;
+	enum index_projection projection;
+	struct bytes includes[INDEX_INCLUDES_MAX]; /* INCLUDE: NonKeyAttributes, by name */
+	uint8_t n_includes;
+	uint64_t created_ms; /* and `order` among those of one request: how they are listed */
+	uint32_t order;
+	/* capacity, of GSIs only; as the table's own members of these names */
+	uint64_t read_units, write_units;
+	uint64_t read_units_max, write_units_max;
+	uint64_t warm_read_units, warm_write_units;
+};
+
 struct table {
 	atomic_int references;
 	uint64_t id;
@@ -53,8 +71,11 @@ struct table {
 	enum table_status status; /* of this region's replica */
 	struct key_attribute partition, sort;
 	bool has_sort;
-	struct key_attribute *attributes; /* AttributeDefinitions, in the order given */
+	struct key_attribute *attributes; /* AttributeDefinitions: of all keys, by name */
 	uint32_t n_attributes;
+	struct table_index *indexes; /* in the order in which they were made; LSIs and GSIs */
+	uint32_t n_indexes;
+	uint32_t n_shadowed; /* behind them: what contradicts an earlier one, and is not there for anybody */
 	struct replica *replicas; /* all of them, this region's own included, by name; empty when regional */
 	uint32_t n_replicas;
 	enum stream_view stream;
@@ -80,8 +101,47 @@ struct table {
 	struct arena arena; /* holds the arrays and names */
 };
 
+/* What this region's replica may consume, in units a second; 0: no limit. */
+static inline uint64_t
+table_read_limit(const struct table *table)
+{
+	return table->on_demand ? table->read_units_max : table->read_units;
+}
+
+static inline uint64_t
+table_write_limit(const struct table *table)
+{
+	return table->on_demand ? table->write_units_max : table->write_units;
+}
+
+/** Has the table, or one of its global indexes, any limit? */
+static inline bool
+table_is_limited(const struct table *table)
+{
+	bool limited = !table->on_demand || table->read_units_max != 0 || table->write_units_max != 0;
+
+	for (uint32_t i = 0; i < table->n_indexes && !limited; i++)
+		limited = table->indexes[i].read_units_max != 0 || table->indexes[i].write_units_max != 0;
+	return limited && !table->built_in;
+}
+
 /** That region's entry in the list; NULL: none, or a regional table. */
 const struct replica *table_replica(const struct table *table, const char *region);
+
+/** The index of that name; NULL: none. */
+const struct table_index *table_index_find(const struct table *table, struct bytes name);
+
+/** What a shard is to be told of it; borrows from both. */
+void table_index_def(const struct table *table, const struct table_index *index, struct index_def *out);
+
+/** A type of key attributes by that name anywhere in the table: its own keys and those of its indexes. NULL: none. */
+const struct key_attribute *table_key_attribute(const struct table *table, struct bytes name);
+
+/** Fill in `attributes` from the keys of the table and its indexes. TIDE_NOMEM. */
+tide_err table_derive_attributes(struct table *table);
+
+/** "KEYS_ONLY", "INCLUDE", "ALL". */
+const char *index_projection_name(enum index_projection projection);
 
 /** "CREATING", "UPDATING", "DELETING", "ACTIVE", "CREATION_FAILED". */
 const char *table_status_name(enum table_status status);
