@@ -104,25 +104,29 @@ static tide_err
 expire_run(struct commit_op *op, struct group *group, struct tide_error *error)
 {
 	struct piece *piece = ((struct commit_call *)op)->arg;
-	tide_err rc;
+	const struct table *now = NULL;
+	tide_err rc = catalog_read(piece->region->catalog, group, piece->table->id, &now);
 
-	/* It may have been given up, or dropped, since it was looked over. */
-	if (shard_table_state(group_shard(group), piece->table->id) != REPLICA_ACTIVE)
-		return TIDE_OK;
-	rc = group_expire_found(
-	    group, &piece->rule, &piece->expiry->walk, table_keeps_before(piece->table), &piece->expired);
-	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
+	/* Since it was looked over the table may have been given up, dropped, or its time to live switched off. */
+	if (rc == TIDE_OK && !now->deleted && now->here &&
+	    bytes_equal(now->ttl_attribute, piece->rule.attribute) &&
+	    shard_table_state(group_shard(group), now->id) == REPLICA_ACTIVE)
+		rc = group_expire_found(
+		    group, &piece->rule, &piece->expiry->walk, table_keeps_before(now), &piece->expired);
+	table_release(now);
+	return rc == TIDE_OK || rc == TIDE_NOTFOUND ? TIDE_OK : tide_fail(error, rc, NULL);
 }
 
 static tide_err
-look(struct region *region, struct expiry *expiry, const struct table *table, struct tide_error *error)
+look(struct region *region, struct expiry *expiry, const struct table *table, uint64_t now_s,
+    struct tide_error *error)
 {
 	struct piece piece = {.region = region, .expiry = expiry, .table = table};
 	tide_err rc;
 
 	piece.rule = (struct expire_rule){.table = table->id,
 	    .attribute = table->ttl_attribute,
-	    .now_s = shard_wall_ms(region->shard) / 1000,
+	    .now_s = now_s,
 	    .is_ours = is_ours,
 	    .arg = &piece};
 	if ((rc = shard_expire_look(region->shard, &piece.rule, &expiry->walk)) != TIDE_OK)
@@ -137,9 +141,12 @@ look(struct region *region, struct expiry *expiry, const struct table *table, st
 tide_err
 expiry_step(struct region *region, struct expiry *expiry, uint64_t now_ms, struct tide_error *error)
 {
+	struct clock_view clock;
+	uint64_t now_s = shard_now_ms(region->shard, &clock) / 1000;
 	tide_err rc = TIDE_OK;
 
-	if (now_ms < expiry->round_ms || !region_may_write(region))
+	/* By a clock that is wrong nothing is over; the delete would be refused besides. */
+	if (now_ms < expiry->round_ms || !region_may_write(region) || clock.trouble != CLOCK_FINE)
 		return TIDE_OK;
 	for (int i = 0; i < LOOKS_MAX && rc == TIDE_OK; i++) {
 		const struct table *table = NULL;
@@ -155,7 +162,7 @@ expiry_step(struct region *region, struct expiry *expiry, uint64_t now_ms, struc
 		if (table->id != at)
 			expire_fini(&expiry->walk); /* a cursor of another table */
 		expiry->table = table->id;
-		rc = look(region, expiry, table, error);
+		rc = look(region, expiry, table, now_s, error);
 		table_release(table);
 	}
 	/* The next table first: one that cannot be read must not keep the others from their turn. */

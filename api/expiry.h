@@ -17,8 +17,8 @@ struct expiry *expiry_new(void);
 void expiry_free(struct expiry *expiry);
 
 /**
- * Look over the next piece, and delete what has expired in it. Does nothing while a round is not due (`now_ms` only grows) or this region
- * may not write. Waits for the committer. TIDE_CORRUPT, TIDE_IO, TIDE_NOMEM, those of group_expire: that table's walk begins anew.
+ * Look over the next piece, and delete what has expired in it. Does nothing while a round is not due (`now_ms` only grows), this region
+ * may not write, or its clock is wrong. Waits for the committer. TIDE_CORRUPT, TIDE_IO, TIDE_NOMEM, those of group_expire: that table's walk begins anew.
  */
 tide_err expiry_step(struct region *region, struct expiry *expiry, uint64_t now_ms, struct tide_error *error);
 
