@@ -5,7 +5,8 @@
 static void
 on_unit(struct world *world, uint8_t region, const struct unit *unit)
 {
-	struct hlc bound = hlc_of_ms(shard_wall_ms(world_api(world, region)->shard) + WORLD_GUARD_MS + 2);
+	struct shard *shard = world_api(world, region)->shard;
+	struct hlc bound = hlc_of_ms(shard_now_ms(shard, NULL) + WORLD_GUARD_MS + 2);
 
 	for (uint32_t i = 0; unit->kind == UNIT_REMOTE && i < unit->n_records; i++)
 		if (unit->records[i].version.clock.v > bound.v)

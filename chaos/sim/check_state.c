@@ -54,7 +54,7 @@ check_key(struct world *world, uint8_t region, const struct table_fold *table, u
 		if (version_compare(stored.version, winner->version) != 0)
 			wrong(world, region, table, key, rc, &stored, winner);
 		else if (rc == TIDE_OK) {
-			client_image(key, winner->id, &image);
+			client_image_until(key, winner->id, winner->expires_s, &image);
 			if (!bytes_equal(stored.image, buf_bytes(&image)))
 				world_fail(world, "state",
 				    "r%u, key %u of table %llx: other bytes than #%u wrote", region, key,

@@ -15,6 +15,7 @@ struct client_op {
 	uint64_t table;
 	uint8_t key;
 	enum client_kind kind;
+	uint64_t expires_s;
 	uint32_t write; /* in the ledger; 0: none */
 	/* another operation */
 	const char *what;
@@ -37,8 +38,15 @@ client_key(uint8_t key, struct buf *out)
 void
 client_image(uint8_t key, uint32_t write, struct buf *out)
 {
-	char name[8], number[16];
-	struct member members[2] = {
+	client_image_until(key, write, 0, out);
+}
+
+void
+client_image_until(uint8_t key, uint32_t write, uint64_t expires_s, struct buf *out)
+{
+	char until[24], name[8], number[16];
+	struct member members[3] = {
+	    {BYTES_LITERAL("expires"), {.type = VALUE_N}},
 	    {BYTES_LITERAL("id"), {.type = VALUE_S}},
 	    {BYTES_LITERAL("write"), {.type = VALUE_N}},
 	};
@@ -46,10 +54,12 @@ client_image(uint8_t key, uint32_t write, struct buf *out)
 
 	snprintf(name, sizeof name, "k%u", key);
 	snprintf(number, sizeof number, "%u", write);
-	members[0].value.text = bytes_of_string(name);
-	members[1].value.text = bytes_of_string(number);
-	item.map.at = members;
-	item.map.n = 2;
+	snprintf(until, sizeof until, "%llu", (unsigned long long)expires_s);
+	members[0].value.text = bytes_of_string(until);
+	members[1].value.text = bytes_of_string(name);
+	members[2].value.text = bytes_of_string(number);
+	item.map.at = expires_s != 0 ? members : members + 1;
+	item.map.n = expires_s != 0 ? 3 : 2;
 	value_encode(&item, out);
 }
 
@@ -85,31 +95,33 @@ write_item(
 		return tide_fail(error, TIDE_CONDITION_FAILED, NULL);
 	if (client->kind == CLIENT_DELETE)
 		return group_delete(group, client->table, key, false);
-	client_image(client->key, client->world->ledger.n + 1, &image);
+	client_image_until(client->key, client->world->ledger.n + 1, client->expires_s, &image);
 	if ((rc = buf_check(&image)) == TIDE_OK)
 		rc = group_put(group, client->table, key, buf_bytes(&image), client->key == 0);
 	buf_fini(&image);
 	return rc;
 }
 
-static void
-enter(struct client_op *client, struct group *group, struct bytes key)
+struct write *
+client_enter(struct world *world, uint8_t region, struct group *group, uint64_t table, uint8_t key)
 {
-	struct world *world = client->world;
 	const struct write *before;
 	struct stored stored;
 	struct write *write;
-	tide_err rc = group_get(group, client->table, key, &stored);
+	struct buf name = {0};
+	tide_err rc;
 
+	client_key(key, &name);
+	rc = group_get(group, table, buf_bytes(&name), &stored);
+	buf_fini(&name);
 	if (rc != TIDE_OK && rc != TIDE_NOTFOUND)
-		return;
-	write = ledger_add(&world->ledger, &group_shard(group)->work, client->region, client->table,
-	    client->key, stored.seq, stored.version, stored.tombstone);
+		return NULL;
+	write = ledger_add(&world->ledger, &group_shard(group)->work, region, table, key, stored.seq,
+	    stored.version, stored.tombstone);
 	if (write == NULL) {
 		world_fail(world, "memory", "no memory for the ledger");
-		return;
+		return NULL;
 	}
-	client->write = write->id;
 	/* Its version is above those of all that it saw, of whatever item. */
 	for (uint32_t i = 1; i < write->id; i++) {
 		before = ledger_write(&world->ledger, i);
@@ -117,8 +129,20 @@ enter(struct client_op *client, struct group *group, struct bytes key)
 		    write_saw(write, before->table, before->version.origin) >= before->seq &&
 		    version_compare(before->version, write->version) >= 0)
 			world_fail(world, "greater", "#%u of r%u saw #%u, whose version is not less",
-			    write->id, client->region, before->id);
+			    write->id, region, before->id);
 	}
+	return write;
+}
+
+static void
+enter(struct client_op *client, struct group *group)
+{
+	struct write *write = client_enter(client->world, client->region, group, client->table, client->key);
+
+	if (write == NULL)
+		return;
+	client->write = write->id;
+	write->expires_s = write->tombstone ? 0 : client->expires_s;
 }
 
 static tide_err
@@ -145,7 +169,7 @@ write_run(struct commit_op *op, struct group *group, struct tide_error *error)
 		nothing = client->kind == CLIENT_DELETE && rc == TIDE_NOTFOUND;
 		rc = write_item(client, group, buf_bytes(&key), rc == TIDE_OK, error);
 		if (rc == TIDE_OK && !nothing)
-			enter(client, group, buf_bytes(&key));
+			enter(client, group);
 	}
 	buf_fini(&key);
 	return rc == TIDE_OK ? TIDE_OK : error->code == rc ? rc : tide_fail(error, rc, NULL);
@@ -181,10 +205,12 @@ write_done(struct commit_op *op, const struct tide_error *error)
 		write->fate = fate_of(client, write, error->code);
 		world->counters.writes += error->code == TIDE_OK;
 		world->counters.deletes += error->code == TIDE_OK && write->tombstone;
-		world_tell(world, "r%u: #%u %s key %u of table %llx: %08x/%llu, clock %llx, over #%u: %s",
+		world_tell(world,
+		    "r%u: #%u %s key %u of table %llx: %08x/%llu, clock %llx, over #%u, expires %lld: %s",
 		    client->region, write->id, write->tombstone ? "deletes" : "puts", client->key,
 		    (unsigned long long)client->table, write->version.origin.v,
 		    (unsigned long long)write->seq, (unsigned long long)write->version.clock.v, write->before,
+		    write->expires_s == 0 ? 0 : (long long)(write->expires_s - WORLD_EPOCH_MS / 1000),
 		    tide_err_name(error->code));
 	}
 	free(client);
@@ -193,6 +219,13 @@ write_done(struct commit_op *op, const struct tide_error *error)
 void
 client_write(
     struct world *world, uint8_t region, const struct world_table *table, uint8_t key, enum client_kind kind)
+{
+	client_write_until(world, region, table, key, kind, world->plan.ttl ? expiry_draw(world) : 0);
+}
+
+void
+client_write_until(struct world *world, uint8_t region, const struct world_table *table, uint8_t key,
+    enum client_kind kind, uint64_t expires_s)
 {
 	struct region *api = world_api(world, region);
 	struct client_op *client;
@@ -210,6 +243,7 @@ client_write(
 	client->table = table->id;
 	client->key = key;
 	client->kind = kind;
+	client->expires_s = expires_s;
 	world->regions[region].ready = true;
 	if (committer_submit(api->committer, &client->op) != TIDE_OK)
 		free(client);

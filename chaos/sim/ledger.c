@@ -154,7 +154,7 @@ ledger_in_journal(struct journal *disk, const struct write *write)
 	if (journal_reader_open(disk, write->seq, &reader, NULL) != TIDE_OK)
 		return false;
 	arena_init(&arena, 0);
-	client_image(write->key, write->id, &image);
+	client_image_until(write->key, write->id, write->expires_s, &image);
 	if (journal_reader_next(reader, &payload, NULL, NULL) == TIDE_OK &&
 	    unit_decode(&arena, payload, &unit, NULL) == TIDE_OK && unit.kind == UNIT_LOCAL)
 		for (uint32_t i = 0; i < unit.n_records; i++)

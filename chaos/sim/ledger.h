@@ -28,6 +28,8 @@ struct write {
 	uint64_t table;
 	uint8_t key, region;
 	bool tombstone, built_on; /* a write that counts replaced it, having seen it */
+	bool expired; /* a delete by time to live */
+	uint64_t expires_s; /* what its item says; 0: nothing */
 	struct version version;
 	uint64_t seq; /* in its origin's journal */
 	enum write_fate fate;

@@ -3,7 +3,7 @@
 #include <stddef.h>
 
 const struct sim_actor *const sim_actors[] = {&actor_writer, &actor_racer, &actor_burst, &actor_chain,
-    &actor_waiter, &actor_sweeper, &actor_operator, &actor_leaver, NULL};
+    &actor_waiter, &actor_sweeper, &actor_operator, &actor_leaver, &actor_expiry, NULL};
 
 /* A fault's place in this list is its bit in the plan: new ones go to the end, or seeds mean other worlds. */
 const struct sim_fault *const sim_faults[] = {&fault_crash, &fault_crash_both, &fault_crash_replicator,
@@ -11,5 +11,6 @@ const struct sim_fault *const sim_faults[] = {&fault_crash, &fault_crash_both, &
     &fault_ring, &fault_flap, &fault_slow, &fault_skew, &fault_jump, &fault_drift, &fault_frozen, &fault_wipe,
     &fault_pause, &fault_trim, &fault_stop, NULL};
 
-const struct sim_check *const sim_checks[] = {&check_shipped, &check_order, &check_state, &check_causes,
-    &check_positions, &check_kept, &check_conflicts, &check_journal, &check_bounds, &check_guard, NULL};
+const struct sim_check *const sim_checks[] = {&check_expiry, &check_shipped, &check_order, &check_state,
+    &check_causes, &check_positions, &check_kept, &check_conflicts, &check_journal, &check_bounds,
+    &check_guard, NULL};

@@ -5,14 +5,14 @@
 #include "chaos/sim/world.h"
 
 extern const struct sim_actor actor_writer, actor_racer, actor_burst, actor_chain, actor_waiter,
-    actor_sweeper, actor_operator, actor_leaver;
+    actor_sweeper, actor_operator, actor_leaver, actor_expiry;
 
 extern const struct sim_fault fault_crash, fault_crash_both, fault_crash_replicator, fault_torn, fault_sync,
     fault_full, fault_store, fault_cut, fault_one_way, fault_bridge, fault_ring, fault_flap, fault_slow,
     fault_skew, fault_jump, fault_drift, fault_frozen, fault_wipe, fault_pause, fault_trim, fault_stop;
 
 extern const struct sim_check check_state, check_order, check_causes, check_positions, check_conflicts,
-    check_shipped, check_bounds, check_journal, check_kept, check_guard;
+    check_shipped, check_bounds, check_journal, check_kept, check_guard, check_expiry;
 
 /* Places in world->notes: what a check remembers. */
 enum check_notes { NOTES_ORDER, NOTES_STATE, NOTES_SHIPPED, NOTES_POSITIONS };

@@ -81,6 +81,7 @@ open_shard(struct sim_api *api, struct tide_error *error)
 	    .skew_ms_max = owner->options.skew_ms_max,
 	    .conflict_retention_ms = owner->options.conflict_retention_ms,
 	    .wall_ms = wall_of,
+	    .mono_ms = owner->options.watched ? now_of : NULL,
 	    .wall_arg = owner,
 	    .random = sim__random,
 	    .random_arg = owner,

@@ -313,6 +313,15 @@ sim_region_api(struct sim_region *region)
 	return region->api != NULL ? sim_api_region(region->api) : NULL;
 }
 
+uint8_t
+sim_region_of(const void *wall_arg, void **env_arg)
+{
+	const struct sim_region *region = wall_arg;
+
+	*env_arg = region->env.arg;
+	return region->options.region;
+}
+
 const char *
 sim_region_journal_disk(const struct sim_region *region)
 {

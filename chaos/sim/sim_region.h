@@ -40,6 +40,7 @@ struct sim_region_options {
 	const char *
 	    dir; /* a folder of this region's own, there and empty: identity and checkpoints (a tmpfs is best) */
 	uint64_t seed; /* of the link's jitter */
+	bool watched; /* the region watches its own clock (store/shard/wall.c) */
 	uint64_t skew_ms_max, retention_ms, conflict_retention_ms, segment_bytes;
 	uint32_t window, batch_bytes;
 	uint64_t
@@ -94,6 +95,9 @@ uint64_t sim_region_wake(const struct sim_region *region);
 
 /** The API process's insides, for workloads and checks; NULL while it does not run. Operations go through committer_submit. */
 struct region *sim_region_api(struct sim_region *region);
+
+/** Whose shard it is that has this `wall_arg`: its region's number, and in `*env_arg` what its world gave. */
+uint8_t sim_region_of(const void *wall_arg, void **env_arg);
 
 /** Names of the region's disks, for the faults of journal_memory.h and kv_memory.h. */
 const char *sim_region_journal_disk(const struct sim_region *region);

@@ -241,6 +241,7 @@ print_sum(const struct sum *sum, double seconds)
 	       "%llu removed\n",
 	    N(records_shipped), N(pieces), N(tables_made), N(tables_deleted), N(replicas_added),
 	    N(replicas_removed));
+	printf("%llu items expired, %llu switches of time to live\n", N(expired), N(ttl_changes));
 	printf("%.1f s, %.0f worlds a minute\n", seconds,
 	    seconds > 0 ? (double)sum->worlds * 60 / seconds : 0.0);
 #undef N

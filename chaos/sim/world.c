@@ -136,6 +136,8 @@ world_plan_of(const struct world_options *options)
 	plan.hot = rng_percent(&rng, 30);
 	plan.membership = rng_percent(&rng, 35);
 	plan.trims = rng_percent(&rng, 30);
+	plan.ttl = rng_percent(&rng, 50);
+	plan.watched = plan.ttl && rng_percent(&rng, 40);
 	return plan;
 }
 
@@ -588,6 +590,7 @@ world_new(const struct world_options *options)
 		    .n_regions = world->plan.n_regions,
 		    .dir = region_dir(world, r, path),
 		    .seed = options->seed * 16 + r,
+		    .watched = world->plan.watched,
 		    .skew_ms_max = WORLD_GUARD_MS,
 		    .retention_ms = world->plan.trims ? 1000 : 3600000,
 		    .conflict_retention_ms = 86400000,

@@ -73,12 +73,15 @@ struct world_plan {
 	bool collect, hot;
 	bool membership; /* tables and replicas come and go */
 	bool trims; /* journals keep as little as they may */
+	bool ttl; /* items expire */
+	bool watched; /* regions watch their own clocks: they go by them only while they are right */
 };
 
 struct world_counters {
 	uint64_t events, messages, lost, repeated, writes, refused, deletes, conflicts, collected, bootstraps,
 	    rebirths, crashes, restarts, cuts, holds, trims, records_shipped, pieces, disk_faults,
-	    clock_faults, rejoins, tables_made, tables_deleted, replicas_added, replicas_removed;
+	    clock_faults, rejoins, tables_made, tables_deleted, replicas_added, replicas_removed, expired,
+	    ttl_changes;
 };
 
 /* A table as its clients know it. */
@@ -238,6 +241,14 @@ enum client_kind { CLIENT_PUT, CLIENT_DELETE, CLIENT_PUT_NEW, CLIENT_UPDATE };
 void client_write(
     struct world *world, uint8_t region, const struct world_table *table, uint8_t key, enum client_kind kind);
 
+/** The same, of an item that expires then (0: never). client_write draws when, in worlds with time to live. */
+void client_write_until(struct world *world, uint8_t region, const struct world_table *table, uint8_t key,
+    enum client_kind kind, uint64_t expires_s);
+
+/** Enter into the ledger what the group holds under a key since just now. NULL: it holds nothing there, or no memory. */
+struct write *client_enter(
+    struct world *world, uint8_t region, struct group *group, uint64_t table, uint8_t key);
+
 /** Any other operation on the committer; `run` as in committer.h, `arg` freed afterwards. False: it was not taken. */
 bool client_submit(struct world *world, uint8_t region, const char *what,
     tide_err (*run)(
@@ -253,5 +264,16 @@ void client_delete_table(struct world *world, uint8_t region, struct world_table
 /** The encoded key of a number, and the item that a write leaves. */
 void client_key(uint8_t key, struct buf *out);
 void client_image(uint8_t key, uint32_t write, struct buf *out);
+void client_image_until(uint8_t key, uint32_t write, uint64_t expires_s, struct buf *out);
+
+/* --- actor_expiry.c, check_expiry.c --- */
+
+#define EXPIRES_SOON_S 20 /* what expires later than that does not in a world's life */
+
+/** When the item of a write of this moment shall expire; 0: never. In worlds with time to live. */
+uint64_t expiry_draw(struct world *world);
+
+/** Is something over that no region has deleted yet, or soon over? False: nothing expires from now on. */
+bool expiry_pending(struct world *world, char *why, size_t room);
 
 #endif
