@@ -19,6 +19,8 @@ struct entry {
 	bool changed; /* facts newer than `table` */
 };
 
+#define INDEXES_WRITTEN_MAX 1024
+
 struct catalog {
 	struct shard *shard;
 	struct catalog_region *regions;
@@ -29,6 +31,11 @@ struct catalog {
 	struct table **names; /* by name; borrowed from the entries */
 	size_t n_names, room_names;
 	struct table *built_in[3]; /* TABLE_CATALOG, TABLE_CONFLICTS, TABLE_REGIONAL */
+	/* Committer's thread: indexes that groups have written since the last commit, (table, index). */
+	struct {
+		uint64_t table, index;
+	} written[INDEXES_WRITTEN_MAX];
+	uint32_t n_written;
 };
 
 const struct catalog_region *
@@ -346,6 +353,7 @@ follow_unit(void *arg, const struct unit *unit)
 	bool touched = false;
 	tide_err rc = TIDE_OK;
 
+	c->n_written = 0; /* all of the group is on disk, and nothing reads between the calls for its units */
 	for (uint32_t i = 0; i < unit->n_records && !touched; i++)
 		touched = unit->records[i].table == TABLE_CATALOG || unit->records[i].table == TABLE_REGIONAL;
 	if (!touched)
@@ -363,6 +371,65 @@ follow_unit(void *arg, const struct unit *unit)
 	/* No memory, or an unreadable item: what is cached may be stale, so read all of it again. */
 	if (rc != TIDE_OK && catalog_reload(c, &error) != TIDE_OK)
 		log_err("CATALOG-RELOAD", "why=\"%s\"", error.message);
+}
+
+/* --- which indexes a table has facts of --- */
+
+tide_err
+catalog__index_written(struct catalog *c, uint64_t id, uint64_t index)
+{
+	/* Only groups that failed leave any: the next one that is committed makes room again. */
+	if (c->n_written == INDEXES_WRITTEN_MAX)
+		return TIDE_UNAVAILABLE;
+	c->written[c->n_written].table = id;
+	c->written[c->n_written++].index = index;
+	return TIDE_OK;
+}
+
+static tide_err
+index_name_add(struct index_names *names, const char *name)
+{
+	char(*grown)[REGION_NAME_MAX + 1];
+	uint32_t room;
+
+	for (uint32_t i = 0; i < names->n; i++) {
+		if (strcmp(names->at[i], name) == 0)
+			return TIDE_OK;
+	}
+	if (names->n == names->room) {
+		room = names->room == 0 ? 8 : names->room * 2;
+		if ((grown = realloc(names->at, room * sizeof *grown)) == NULL)
+			return TIDE_NOMEM;
+		names->at = grown;
+		names->room = room;
+	}
+	snprintf(names->at[names->n++], REGION_NAME_MAX + 1, "%s", name);
+	return TIDE_OK;
+}
+
+tide_err
+catalog__index_names(struct catalog *c, uint64_t id, struct index_names *out)
+{
+	struct entry *entry;
+	tide_err rc = TIDE_OK;
+
+	pthread_rwlock_rdlock(&c->lock);
+	if ((entry = entry_find(c, id)) != NULL) {
+		for (uint32_t i = 0; i < entry->facts.n && rc == TIDE_OK; i++) {
+			if (fact_kind_has_index(entry->facts.at[i].kind))
+				rc = index_name_add(out, entry->facts.at[i].region);
+		}
+	}
+	pthread_rwlock_unlock(&c->lock);
+	for (uint32_t i = 0; i < c->n_written && rc == TIDE_OK; i++) {
+		char name[REGION_NAME_MAX + 1];
+
+		if (c->written[i].table != id)
+			continue;
+		snprintf(name, sizeof name, "%016llx", (unsigned long long)c->written[i].index);
+		rc = index_name_add(out, name);
+	}
+	return rc;
 }
 
 tide_err

@@ -12,6 +12,8 @@
  *     name#REGION         (name -> id) in that region                           that region only
  *     ttl, class, encryption, maximum, warm   one fact per setting              any region
  *     protection#REGION, tags#REGION, policy#REGION   that replica's own        that region only
+ *     index#ID            a secondary index             written once, then deleted; any region
+ *     capacity#ID         what changes of an index                              any region
  *
  * Two more kinds of items are in TABLE_REGIONAL only: ("names", NAME) -> id, the claim that makes a name unique in this region
  * (read through the group, so two CreateTable of one group meet), and ("region", "counted") (api/membership.h).
@@ -86,6 +88,17 @@ enum table_setting {
 /** One of them as it stands in `table`; where the table has it no more, its fact goes. */
 tide_err catalog_write_setting(
     struct catalog *catalog, struct group *group, const struct table *table, enum table_setting setting);
+
+/** A new index; it is in `table` or not. TIDE_UNAVAILABLE: too many since the last commit. */
+tide_err catalog_write_index(struct catalog *catalog, struct group *group, const struct table *table,
+    const struct table_index *index);
+
+/** What of an index changes, as it stands in `index`. */
+tide_err catalog_write_index_capacity(
+    struct group *group, const struct table *table, const struct table_index *index);
+
+/** The index of that name goes, with all that it stood in front of. */
+tide_err catalog_write_index_deleted(struct group *group, const struct table *table, struct bytes name);
 
 /** A regional table becomes global with this region as its first, ACTIVE replica: its facts move to TABLE_CATALOG. `table` is stale after. */
 tide_err catalog_write_global(struct catalog *catalog, struct group *group, const struct table *table);

@@ -93,24 +93,31 @@ catalog_read(struct catalog *catalog, struct group *group, uint64_t id, const st
 {
 	static const uint64_t homes[] = {TABLE_CATALOG, TABLE_REGIONAL};
 	const struct catalog_region *regions;
+	struct index_names indexes = {0};
 	struct facts facts = {0};
 	struct table *table;
-	tide_err rc = TIDE_OK;
 	uint32_t n;
+	tide_err rc;
 
 	regions = catalog__regions(catalog, &n);
+	rc = catalog__index_names(catalog, id, &indexes);
 	for (unsigned h = 0; h < 2; h++) {
 		for (unsigned k = 0; k < FACT_UNKNOWN; k++) {
 			bool each = fact_kind_has_region((enum fact_kind)k);
+			bool index = fact_kind_has_index((enum fact_kind)k);
+			uint32_t times = index ? indexes.n : each ? n : 1;
 
-			for (uint32_t r = 0; rc == TIDE_OK && r < (each ? n : 1); r++)
+			for (uint32_t i = 0; rc == TIDE_OK && i < times; i++)
 				rc = read_fact(group, &facts, homes[h], id, (enum fact_kind)k,
-				    each ? regions[r].name : "");
+				    index  ? indexes.at[i]
+				    : each ? regions[i].name
+					   : "");
 		}
 	}
 	if (rc == TIDE_OK && (rc = table_build(id, &facts, regions, n, &table, NULL)) == TIDE_OK)
 		*out = table;
 	facts_fini(&facts);
+	free(indexes.at);
 	return rc;
 }
 
@@ -309,6 +316,8 @@ write_all(struct catalog *catalog, struct group *group, uint64_t in, const struc
 		return rc;
 	if (table->deletion_protection && (rc = write_protection(catalog, group, in, table)) != TIDE_OK)
 		return rc;
+	if ((rc = index_facts_put(catalog, group, in, table)) != TIDE_OK)
+		return rc;
 	return settings_put(group, in, catalog_region_name(catalog), table);
 }
 
@@ -347,14 +356,16 @@ catalog_write_protection(struct catalog *catalog, struct group *group, const str
 /* --- replicas --- */
 
 static tide_err
-drop_settings(struct group *group, uint64_t in, uint64_t id)
+drop_settings(struct group *group, uint64_t in, const struct table *table)
 {
 	static const enum fact_kind settings[] = {FACT_SCHEMA, FACT_BILLING, FACT_STREAM};
 	tide_err rc = TIDE_OK;
 
 	for (unsigned i = 0; i < 3 && rc == TIDE_OK; i++)
-		rc = fact_delete(group, in, id, settings[i], "");
-	return rc == TIDE_OK ? settings_delete_shared(group, in, id) : rc;
+		rc = fact_delete(group, in, table->id, settings[i], "");
+	if (rc == TIDE_OK)
+		rc = index_facts_delete(group, in, table);
+	return rc == TIDE_OK ? settings_delete_shared(group, in, table->id) : rc;
 }
 
 /* What a region says of its own replica, and nobody else. */
@@ -374,7 +385,7 @@ catalog_write_global(struct catalog *catalog, struct group *group, const struct 
 	tide_err rc;
 
 	if ((rc = write_all(catalog, group, TABLE_CATALOG, table)) != TIDE_OK ||
-	    (rc = drop_settings(group, TABLE_REGIONAL, table->id)) != TIDE_OK ||
+	    (rc = drop_settings(group, TABLE_REGIONAL, table)) != TIDE_OK ||
 	    (rc = drop_own(group, TABLE_REGIONAL, table->id, self)) != TIDE_OK ||
 	    (rc = fact_put(group, TABLE_CATALOG, table->id, FACT_NAME, self, &name)) != TIDE_OK ||
 	    (rc = catalog_write_wanted(group, table, self, true)) != TIDE_OK)
@@ -436,7 +447,7 @@ catalog_write_deleted(struct catalog *catalog, struct group *group, const struct
 		if (rc != TIDE_OK)
 			return rc;
 	}
-	return drop_settings(group, home_of(table), table->id);
+	return drop_settings(group, home_of(table), table);
 }
 
 /* --- this region --- */

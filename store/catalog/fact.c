@@ -5,31 +5,42 @@
 
 #include "store/item/key.h"
 
+/* What a name goes on with behind "#". */
+enum qualifier { ALONE, BY_REGION, BY_INDEX };
+
 static const struct {
 	const char *name;
-	bool region;
+	enum qualifier qualifier;
 } kinds[FACT_UNKNOWN] = {
-    [FACT_SCHEMA] = {"schema", false},
-    [FACT_DELETED] = {"deleted", false},
-    [FACT_STREAM] = {"stream", false},
-    [FACT_BILLING] = {"billing", false},
-    [FACT_WANTED] = {"wanted", true},
-    [FACT_STATUS] = {"status", true},
-    [FACT_NAME] = {"name", true},
-    [FACT_PROTECTION] = {"protection", true},
-    [FACT_TTL] = {"ttl", false},
-    [FACT_CLASS] = {"class", false},
-    [FACT_ENCRYPTION] = {"encryption", false},
-    [FACT_MAXIMUM] = {"maximum", false},
-    [FACT_WARM] = {"warm", false},
-    [FACT_TAGS] = {"tags", true},
-    [FACT_POLICY] = {"policy", true},
+    [FACT_SCHEMA] = {"schema", ALONE},
+    [FACT_DELETED] = {"deleted", ALONE},
+    [FACT_STREAM] = {"stream", ALONE},
+    [FACT_BILLING] = {"billing", ALONE},
+    [FACT_WANTED] = {"wanted", BY_REGION},
+    [FACT_STATUS] = {"status", BY_REGION},
+    [FACT_NAME] = {"name", BY_REGION},
+    [FACT_PROTECTION] = {"protection", BY_REGION},
+    [FACT_INDEX] = {"index", BY_INDEX},
+    [FACT_CAPACITY] = {"capacity", BY_INDEX},
+    [FACT_TTL] = {"ttl", ALONE},
+    [FACT_CLASS] = {"class", ALONE},
+    [FACT_ENCRYPTION] = {"encryption", ALONE},
+    [FACT_MAXIMUM] = {"maximum", ALONE},
+    [FACT_WARM] = {"warm", ALONE},
+    [FACT_TAGS] = {"tags", BY_REGION},
+    [FACT_POLICY] = {"policy", BY_REGION},
 };
 
 bool
 fact_kind_has_region(enum fact_kind kind)
 {
-	return kind < FACT_UNKNOWN && kinds[kind].region;
+	return kind < FACT_UNKNOWN && kinds[kind].qualifier == BY_REGION;
+}
+
+bool
+fact_kind_has_index(enum fact_kind kind)
+{
+	return kind < FACT_UNKNOWN && kinds[kind].qualifier == BY_INDEX;
 }
 
 void
@@ -119,7 +130,7 @@ fact_name_parse(struct bytes name, enum fact_kind *kind, char region[REGION_NAME
 		return false;
 	*kind = FACT_UNKNOWN;
 	for (unsigned k = 0; k < FACT_UNKNOWN; k++) {
-		if (bytes_is(bytes_of(name.at, head), kinds[k].name) && kinds[k].region == (tail != 0))
+		if (bytes_is(bytes_of(name.at, head), kinds[k].name) && (kinds[k].qualifier != ALONE) == (tail != 0))
 			*kind = (enum fact_kind)k;
 	}
 	memcpy(region, mark == NULL ? (const uint8_t *)"" : mark + 1, tail);
@@ -130,7 +141,7 @@ fact_name_parse(struct bytes name, enum fact_kind *kind, char region[REGION_NAME
 void
 fact_name_format(enum fact_kind kind, const char *region, char name[FACT_NAME_MAX + 1])
 {
-	if (kinds[kind].region)
+	if (kinds[kind].qualifier != ALONE)
 		snprintf(name, FACT_NAME_MAX + 1, "%s#%.*s", kinds[kind].name, REGION_NAME_MAX, region);
 	else
 		snprintf(name, FACT_NAME_MAX + 1, "%s", kinds[kind].name);

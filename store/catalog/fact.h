@@ -18,6 +18,8 @@ enum fact_kind {
 	FACT_STATUS,
 	FACT_NAME,
 	FACT_PROTECTION,
+	FACT_INDEX, /* these two are named by an index's id where others are by a region */
+	FACT_CAPACITY,
 	/* as enum table_setting */
 	FACT_TTL,
 	FACT_CLASS,
@@ -32,7 +34,7 @@ enum fact_kind {
 struct fact {
 	enum fact_kind kind;
 	uint64_t table; /* TABLE_CATALOG or TABLE_REGIONAL: where it is kept */
-	char region[REGION_NAME_MAX + 1]; /* empty where the kind has none */
+	char region[REGION_NAME_MAX + 1]; /* or index, in hex; empty where the kind has none */
 	struct version version;
 	uint8_t *image; /* encoded item; owned */
 	size_t image_n;
@@ -55,6 +57,7 @@ const struct fact *facts_get(const struct facts *facts, enum fact_kind kind, con
 bool fact_name_parse(struct bytes name, enum fact_kind *kind, char region[REGION_NAME_MAX + 1]);
 void fact_name_format(enum fact_kind kind, const char *region, char name[FACT_NAME_MAX + 1]);
 bool fact_kind_has_region(enum fact_kind kind);
+bool fact_kind_has_index(enum fact_kind kind);
 
 /** The key of an item in the built-in tables, of any two strings; and of a fact. */
 void fact_key_of(const char *partition, const char *sort, struct buf *out);
@@ -101,6 +104,31 @@ tide_err settings_delete_own(struct group *group, uint64_t in, uint64_t id, cons
 
 /** Take a setting's fact into the description. TIDE_NOMEM. */
 tide_err settings_build(struct table *table, const struct fact *fact, const struct value *value);
+
+/* --- indexes --- */
+
+#define FACT_INDEXES_MAX 64 /* of one table: what is beyond is not looked at */
+
+/** All that the table has, shadowed ones too; and taking those facts away. */
+tide_err index_facts_put(
+    struct catalog *catalog, struct group *group, uint64_t in, const struct table *table);
+tide_err index_facts_delete(struct group *group, uint64_t in, const struct table *table);
+
+/** Take an index's fact into the description. TIDE_CORRUPT, TIDE_NOMEM. */
+tide_err index_fact_build(struct table *table, const struct fact *fact, const struct value *value);
+
+/** After all facts: order them, set those apart that contradict others, and derive the attributes. TIDE_NOMEM. */
+tide_err index_facts_settle(struct table *table);
+
+/** The ids (as in fact names) of the indexes that the catalog knows of a table: from its facts and from what this group may have written. */
+struct index_names {
+	char (*at)[REGION_NAME_MAX + 1];
+	uint32_t n, room;
+};
+tide_err catalog__index_names(struct catalog *catalog, uint64_t id, struct index_names *out);
+
+/** A group writes facts of that index: until it is committed nothing else tells of them. TIDE_NOMEM, TIDE_UNAVAILABLE. */
+tide_err catalog__index_written(struct catalog *catalog, uint64_t id, uint64_t index);
 
 /**
  * Describe a table from its facts. `regions[0]` is this region. TIDE_NOTFOUND: neither a schema nor `deleted`;

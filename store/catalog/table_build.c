@@ -213,6 +213,9 @@ build_fact(struct table *table, const struct fact *f, const struct value *v,
 		if (strcmp(f->region, regions[0].name) == 0 && table->name[0] == 0 && v->type == VALUE_S)
 			text_copy(table->name, sizeof table->name, v->text);
 		return TIDE_OK;
+	case FACT_INDEX:
+	case FACT_CAPACITY:
+		return index_fact_build(table, f, v);
 	case FACT_TTL:
 	case FACT_CLASS:
 	case FACT_ENCRYPTION:
@@ -290,6 +293,8 @@ table_build(uint64_t id, const struct facts *facts, const struct catalog_region 
 		}
 	}
 	arena_fini(&arena);
+	if (rc == TIDE_OK && index_facts_settle(table) != TIDE_OK)
+		rc = tide_fail(error, TIDE_NOMEM, NULL);
 	if (rc != TIDE_OK) {
 		table_release(table);
 		return rc;
