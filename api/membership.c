@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "api/index_align.h"
 #include "base/log.h"
 
 #define PERCENT_STEP 10 /* how far a bootstrap must get before the catalog hears of it again */
@@ -242,7 +243,8 @@ run_claim(struct step *step, struct group *group, const struct table *table, str
 	if (rc == TIDE_RESOURCE_IN_USE)
 		return catalog_write_status(catalog, group, table, TABLE_CREATION_FAILED, 0);
 	if (rc == TIDE_OK && (rc = group_table_state(group, table->id, REPLICA_CREATING)) == TIDE_OK &&
-	    (rc = group_table_shared(group, table->id, true)) == TIDE_OK)
+	    (rc = group_table_shared(group, table->id, true)) == TIDE_OK &&
+	    (rc = index_align_group(group, table)) == TIDE_OK)
 		rc = catalog_write_status(catalog, group, table, TABLE_CREATING, 0);
 	return rc;
 }
@@ -370,8 +372,14 @@ step_tables(
 			if (error != NULL)
 				*error = one;
 		}
-		table_release(tables[i]);
 	}
+	if ((rc = index_align_step(region, tables, n, &one)) != TIDE_OK && first == TIDE_OK) {
+		first = rc;
+		if (error != NULL)
+			*error = one;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		table_release(tables[i]);
 	return first;
 }
 

@@ -1,8 +1,6 @@
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/random.h>
-
+#include "api/index_align.h"
 #include "api/membership.h"
+#include "api/ops/index_define.h"
 #include "api/ops/policy.h"
 #include "api/ops/table_describe.h"
 #include "api/ops/table_settings.h"
@@ -12,15 +10,6 @@
 #define UNITS_MAX 1000000000000
 
 static const char *const key_types[] = {"HASH", "RANGE", NULL};
-static const char *const scalar_types[] = {"S", "N", "B", NULL};
-
-static const struct param attribute_shape[] = {
-    {.name = "AttributeName", .type = PARAM_STRING, .flags = PARAM_REQUIRED, .min = 1, .max = 255},
-    {.name = "AttributeType", .type = PARAM_STRING, .flags = PARAM_REQUIRED, .values = scalar_types},
-    PARAMS_END,
-};
-static const struct param attribute_element = {
-    .name = "", .type = PARAM_STRUCT, .members = attribute_shape, .java = "AttributeDefinition"};
 
 static const struct param key_shape[] = {
     {.name = "AttributeName", .type = PARAM_STRING, .flags = PARAM_REQUIRED, .min = 1, .max = 255},
@@ -34,7 +23,7 @@ static const struct param shape[] = {
     {.name = "AttributeDefinitions",
 	.type = PARAM_LIST,
 	.flags = PARAM_REQUIRED,
-	.members = &attribute_element},
+	.members = &index_attributes_element},
     PARAM_TABLE,
     {.name = "KeySchema",
 	.type = PARAM_LIST,
@@ -42,8 +31,8 @@ static const struct param shape[] = {
 	.min = 1,
 	.max = 2,
 	.members = &key_element},
-    {.name = "LocalSecondaryIndexes", .flags = PARAM_REFUSED},
-    {.name = "GlobalSecondaryIndexes", .flags = PARAM_REFUSED},
+    {.name = "GlobalSecondaryIndexes", .type = PARAM_LIST, .members = &index_global_element},
+    {.name = "LocalSecondaryIndexes", .type = PARAM_LIST, .members = &index_local_element},
     {.name = "BillingMode", .type = PARAM_STRING, .values = table_billing_modes},
     {.name = "ProvisionedThroughput",
 	.type = PARAM_STRUCT,
@@ -114,47 +103,9 @@ read_throughput(const struct json *body, struct table *table, uint64_t now_ms, s
 	return TIDE_OK;
 }
 
-static enum value_type
-scalar_of(struct bytes name)
-{
-	return bytes_is(name, "S") ? VALUE_S : bytes_is(name, "N") ? VALUE_N : VALUE_B;
-}
-
-static const struct key_attribute *
-attribute_find(const struct table *table, struct bytes name)
-{
-	for (uint32_t i = 0; i < table->n_attributes; i++) {
-		if (bytes_equal(table->attributes[i].name, name))
-			return &table->attributes[i];
-	}
-	return NULL;
-}
-
 static tide_err
-read_attributes(const struct json *list, struct table *table, struct tide_error *error)
-{
-	table->attributes =
-	    arena_calloc(&table->arena, ((size_t)list->array.n + 1) * sizeof *table->attributes);
-	if (table->attributes == NULL)
-		return tide_fail(error, TIDE_NOMEM, NULL);
-	for (uint32_t i = 0; i < list->array.n; i++) {
-		struct bytes name = params_string(&list->array.at[i], "AttributeName");
-
-		if (name.n == 0)
-			return tide_fail(error, TIDE_VALIDATION, NULL); /* a null element */
-		if (attribute_find(table, name) != NULL)
-			return tide_fail(error, TIDE_VALIDATION, "Attribute Name is duplicated: %.*s",
-			    (int)name.n, (const char *)name.at);
-		if ((name = arena_copy(&table->arena, name)).at == NULL)
-			return tide_fail(error, TIDE_NOMEM, NULL);
-		table->attributes[table->n_attributes++] = (struct key_attribute){
-		    name, scalar_of(params_string(&list->array.at[i], "AttributeType"))};
-	}
-	return TIDE_OK;
-}
-
-static tide_err
-read_keys(const struct json *keys, struct table *table, struct tide_error *error)
+read_keys(const struct json *keys, const struct index_attributes *attributes, bool indexes,
+    struct table *table, struct tide_error *error)
 {
 	const struct key_attribute *found[2] = {NULL, NULL};
 	struct bytes names[2] = {BYTES_NONE, BYTES_NONE};
@@ -170,11 +121,11 @@ read_keys(const struct json *keys, struct table *table, struct tide_error *error
 		return tide_fail(error, TIDE_VALIDATION,
 		    "Both the Hash Key and the Range Key element in the KeySchema have the same name");
 	for (uint32_t i = 0; i < keys->array.n; i++) {
-		if ((found[i] = attribute_find(table, names[i])) == NULL)
+		if ((found[i] = index_attribute_find(attributes, names[i])) == NULL)
 			return tide_fail(error, TIDE_VALIDATION,
 			    "Invalid KeySchema: Some index key attribute have no definition");
 	}
-	if (table->n_attributes != keys->array.n)
+	if (!indexes && attributes->n != keys->array.n)
 		return tide_fail(error, TIDE_VALIDATION,
 		    "One or more parameter values were invalid: Number of attributes in KeySchema does not "
 		    "exactly match number of "
@@ -184,6 +135,20 @@ read_keys(const struct json *keys, struct table *table, struct tide_error *error
 	if (table->has_sort)
 		table->sort = *found[1];
 	return TIDE_OK;
+}
+
+static tide_err
+read_schema(const struct json *body, struct table *table, uint64_t now_ms, struct tide_error *error)
+{
+	bool indexes = json_get(body, "LocalSecondaryIndexes") != NULL ||
+		       json_get(body, "GlobalSecondaryIndexes") != NULL;
+	struct index_attributes attributes;
+	tide_err rc;
+
+	rc = index_attributes_read(&table->arena, json_get(body, "AttributeDefinitions"), &attributes, error);
+	if (rc == TIDE_OK)
+		rc = read_keys(json_get(body, "KeySchema"), &attributes, indexes, table, error);
+	return rc == TIDE_OK ? index_define_all(table, body, &attributes, now_ms, error) : rc;
 }
 
 static tide_err
@@ -232,18 +197,6 @@ read_policy(const struct json *body, struct table *table, uint64_t now_ms, struc
 	return policy_read(&table->arena, policy->text, &table->policy, error);
 }
 
-/* Ids are never reused in the cluster: 63 random bits. */
-static tide_err
-new_id(uint64_t *id)
-{
-	do {
-		if (getrandom(id, sizeof *id, 0) != sizeof *id)
-			return TIDE_IO;
-		*id &= INT64_MAX;
-	} while (*id <= TABLE_BUILT_IN_MAX);
-	return TIDE_OK;
-}
-
 static tide_err
 read_request(struct region *region, const struct json *body, struct table *table, struct tide_error *error)
 {
@@ -261,8 +214,7 @@ read_request(struct region *region, const struct json *body, struct table *table
 		    "' are reserved");
 	memcpy(table->name, name.at, name.n);
 	if ((rc = read_throughput(body, table, now_ms, error)) != TIDE_OK ||
-	    (rc = read_attributes(json_get(body, "AttributeDefinitions"), table, error)) != TIDE_OK ||
-	    (rc = read_keys(json_get(body, "KeySchema"), table, error)) != TIDE_OK ||
+	    (rc = read_schema(body, table, now_ms, error)) != TIDE_OK ||
 	    (rc = read_stream(body, table, now_ms, error)) != TIDE_OK ||
 	    (rc = table_asked_read(region, body, &asked, error)) != TIDE_OK ||
 	    (rc = table_asked_create(table, &asked, now_ms, error)) != TIDE_OK ||
@@ -273,7 +225,7 @@ read_request(struct region *region, const struct json *body, struct table *table
 	table->created_ms = now_ms;
 	table->status = TABLE_ACTIVE;
 	table->here = true;
-	return (rc = new_id(&table->id)) == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
+	return (rc = table_new_id(&table->id)) == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
 }
 
 /* --- the commit --- */
@@ -288,6 +240,8 @@ create_run(struct commit_op *op, struct group *group, struct tide_error *error)
 	    TIDE_OK)
 		return rc;
 	rc = group_table_state(group, create->table->id, REPLICA_ACTIVE);
+	if (rc == TIDE_OK)
+		rc = index_align_group(group, create->table);
 	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
 }
 
