@@ -56,7 +56,7 @@ check_totals(struct world *world, uint8_t region, const struct table_fold *table
 	}
 	shard_scan_close(scan);
 	if (rc != TIDE_NOTFOUND || n != table->items ||
-	    (table->id != TABLE_CONFLICTS && sum != table->fingerprint))
+	    (table_has_fingerprint(table->id) && sum != table->fingerprint))
 		world_fail(world, "journal",
 		    "r%u, table %llx: %llu items, %llu counted, or another fingerprint", region,
 		    (unsigned long long)table->id, (unsigned long long)table->items, (unsigned long long)n);

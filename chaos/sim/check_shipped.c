@@ -50,7 +50,7 @@ on_unit(struct world *world, uint8_t region, const struct unit *unit)
 		abort();
 	shipped->own_records += unit->n_entries;
 	for (uint32_t i = 0; unit->kind == UNIT_LOCAL && i < unit->n_records; i++)
-		shipped->own_records += unit->records[i].table != TABLE_REGIONAL;
+		shipped->own_records += !table_is_own(unit->records[i].table);
 }
 
 static void

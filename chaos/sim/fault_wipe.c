@@ -13,7 +13,7 @@ may_be_lost(struct world *world, uint8_t region)
 	fold = &world_api(world, region)->shard->live;
 	for (size_t i = 0; i < fold->n_tables; i++) {
 		const struct table_fold *table = fold->tables[i];
-		bool elsewhere = table->state == REPLICA_ABSENT || table->id == TABLE_REGIONAL;
+		bool elsewhere = table->state == REPLICA_ABSENT || table_is_own(table->id);
 
 		for (uint8_t r = 1; r <= world->plan.n_regions && !elsewhere; r++) {
 			struct region *api = r == region ? NULL : world_api(world, r);

@@ -47,7 +47,7 @@ note_seen(struct write *write, const struct fold *fold)
 	for (size_t i = 0; i < fold->n_tables; i++) {
 		const struct table_fold *table = fold->tables[i];
 
-		if (table->state != REPLICA_ACTIVE || table->id == TABLE_REGIONAL)
+		if (table->state != REPLICA_ACTIVE || table_is_own(table->id))
 			continue;
 		for (size_t k = 0; k < table->vector.n; k++)
 			write->seen[write->n_seen++] = (struct seen){

@@ -86,7 +86,7 @@ same_vectors(struct world *world, uint8_t a, uint8_t b, char *why, size_t room)
 	for (size_t i = 0; i < one->n_tables; i++) {
 		const struct table_fold *table = one->tables[i], *there = fold_table(other, table->id);
 
-		if (table->id == TABLE_REGIONAL || there == NULL || table->state != REPLICA_ACTIVE ||
+		if (table_is_own(table->id) || there == NULL || table->state != REPLICA_ACTIVE ||
 		    there->state != REPLICA_ACTIVE || vector_equal(&table->vector, &there->vector))
 			continue;
 		snprintf(why, room, "r%u and r%u have not the same of table %llx", a, b,

@@ -19,6 +19,7 @@ struct entry {
 	bool changed; /* facts newer than `table` */
 };
 
+#define BUILT_IN 4
 #define INDEXES_WRITTEN_MAX 1024
 
 struct catalog {
@@ -30,7 +31,7 @@ struct catalog {
 	size_t n_entries, room_entries;
 	struct table **names; /* by name; borrowed from the entries */
 	size_t n_names, room_names;
-	struct table *built_in[3]; /* TABLE_CATALOG, TABLE_CONFLICTS, TABLE_REGIONAL */
+	struct table *built_in[BUILT_IN]; /* TABLE_CATALOG, TABLE_CONFLICTS, TABLE_REGIONAL, TABLE_TOKENS */
 	/* Committer's thread: indexes that groups have written since the last commit, (table, index). */
 	struct {
 		uint64_t table, index;
@@ -79,7 +80,7 @@ built_in_new(uint64_t id, const char *name, const char *partition, const char *s
 static struct table *
 built_in_of(const struct catalog *catalog, uint64_t id)
 {
-	return id >= 1 && id <= 3 ? catalog->built_in[id - 1] : NULL;
+	return id >= 1 && id <= BUILT_IN ? catalog->built_in[id - 1] : NULL;
 }
 
 /* --- the arrays; the lock is held for writing --- */
@@ -448,9 +449,10 @@ catalog_open(struct shard *shard, const struct catalog_region *regions, uint32_t
 	c->built_in[0] = built_in_new(TABLE_CATALOG, "tidemark.catalog", "id", "fact");
 	c->built_in[1] = built_in_new(TABLE_CONFLICTS, "tidemark.conflicts", "Item", "Version");
 	c->built_in[2] = built_in_new(TABLE_REGIONAL, "tidemark.regional", "id", "fact");
+	c->built_in[3] = built_in_new(TABLE_TOKENS, "tidemark.tokens", "Token", "Operation");
 	c->regions = malloc(n * sizeof *c->regions);
 	if (c->regions == NULL || c->built_in[0] == NULL || c->built_in[1] == NULL ||
-	    c->built_in[2] == NULL) {
+	    c->built_in[2] == NULL || c->built_in[3] == NULL) {
 		catalog_close(c);
 		return tide_fail(error, TIDE_NOMEM, NULL);
 	}
@@ -470,7 +472,7 @@ catalog_close(struct catalog *c)
 	if (c == NULL)
 		return;
 	clear(c);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < BUILT_IN; i++)
 		table_release(c->built_in[i]);
 	free(c->entries);
 	free(c->names);
@@ -550,9 +552,9 @@ catalog_all(struct catalog *c, struct arena *arena, const struct table ***tables
 	uint32_t count = 0;
 
 	pthread_rwlock_rdlock(&c->lock);
-	all = arena_alloc(arena, (c->n_entries + 3) * sizeof(struct table *));
+	all = arena_alloc(arena, (c->n_entries + BUILT_IN) * sizeof(struct table *));
 	if (all != NULL) {
-		for (int i = 0; i < 3; i++)
+		for (int i = 0; i < BUILT_IN; i++)
 			all[count++] = hold(c->built_in[i]);
 		for (size_t i = 0; i < c->n_entries; i++) {
 			if (c->entries[i].table != NULL)

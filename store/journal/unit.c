@@ -37,9 +37,28 @@ pack_fingerprint(struct buf *out, fingerprint_t fingerprint)
 }
 
 static void
+pack_index_changes(struct buf *out, const struct record *record)
+{
+	pack_array(out, record->n_index_changes * INDEX_CHANGE_FIELDS);
+	for (uint32_t i = 0; i < record->n_index_changes; i++) {
+		const struct index_change *change = &record->index_changes[i];
+
+		pack_uint(out, change->index);
+		pack_int(out, change->count_delta);
+		pack_int(out, change->bytes_delta);
+		if (change->gone.at != NULL)
+			pack_bin(out, change->gone);
+		else
+			pack_nil(out);
+	}
+}
+
+static void
 pack_local(struct buf *out, const struct record *record)
 {
-	pack_array(out, LOCAL_FIELDS + (record->expired ? 1 : 0));
+	bool indexed = record->n_index_changes > 0;
+
+	pack_array(out, LOCAL_FIELDS + (indexed ? 2 : record->expired ? 1 : 0));
 	pack_bool(out, record->lost);
 	if (record->has_before)
 		pack_bin(out, record->before);
@@ -50,12 +69,29 @@ pack_local(struct buf *out, const struct record *record)
 	pack_int(out, record->count_delta);
 	pack_int(out, record->bytes_delta);
 	pack_fingerprint(out, record->fingerprint_delta);
-	if (record->expired)
-		pack_bool(out, true);
+	if (record->expired || indexed)
+		pack_bool(out, record->expired);
+	if (indexed)
+		pack_index_changes(out, record);
 }
 
 static void
-pack_record(struct buf *out, const struct record *record, struct jid unit_origin, bool disk)
+pack_parts(struct buf *out, const struct record *record, const struct record *former)
+{
+	if (former != NULL && record->n_parts > 0 && former->parts == record->parts) {
+		pack_nil(out);
+		return;
+	}
+	pack_array(out, record->n_parts * 2);
+	for (uint32_t i = 0; i < record->n_parts; i++) {
+		pack_uint(out, record->parts[i].table);
+		pack_uint(out, record->parts[i].origin_seq);
+	}
+}
+
+static void
+pack_record(struct buf *out, const struct record *record, const struct record *former, struct jid unit_origin,
+    bool disk)
 {
 	pack_array(out, disk ? RECORD_FIELDS_DISK : RECORD_FIELDS_WIRE);
 	if (jid_same(record->version.origin, unit_origin))
@@ -72,11 +108,7 @@ pack_record(struct buf *out, const struct record *record, struct jid unit_origin
 		pack_nil(out);
 	else
 		pack_bin(out, record->image);
-	pack_array(out, record->n_parts * 2);
-	for (uint32_t i = 0; i < record->n_parts; i++) {
-		pack_uint(out, record->parts[i].table);
-		pack_uint(out, record->parts[i].origin_seq);
-	}
+	pack_parts(out, record, former);
 	if (disk)
 		pack_local(out, record);
 }
@@ -86,7 +118,7 @@ pack_records(struct buf *out, const struct record *records, uint32_t n, struct j
 {
 	pack_array(out, n);
 	for (uint32_t i = 0; i < n; i++)
-		pack_record(out, &records[i], unit_origin, disk);
+		pack_record(out, &records[i], i > 0 ? &records[i - 1] : NULL, unit_origin, disk);
 }
 
 static void

@@ -25,9 +25,18 @@ enum unit_kind { UNIT_LOCAL = 1, UNIT_REMOTE = 2, UNIT_SNAPSHOT = 3, UNIT_NOTE =
 
 typedef unsigned __int128 fingerprint_t; /* sums are mod 2^128 */
 
-/* One record of a transaction: all its parts are listed in each of its records. */
+/* One record of a transaction: all its parts are listed in each of its records, which in one unit share the list. */
 struct txn_part {
 	uint64_t table, origin_seq;
+};
+
+/* What a record did to one of the table's indexes here. */
+struct index_change {
+	uint64_t index;
+	int32_t count_delta;
+	int64_t bytes_delta;
+	struct bytes
+	    gone; /* the entry that went: its key up to the item's own; `at` NULL: none did, or it keeps its key */
 };
 
 struct record {
@@ -53,6 +62,8 @@ struct record {
 	int64_t bytes_delta;
 	fingerprint_t fingerprint_delta;
 	bool expired; /* deleted here by time to live: nobody asked for it (a stream says so) */
+	const struct index_change *index_changes; /* of indexes that it changed */
+	uint32_t n_index_changes;
 };
 
 struct unit {

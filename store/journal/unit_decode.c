@@ -247,7 +247,29 @@ read_vector(struct cursor *c, struct arena *arena, struct vector *out)
 }
 
 static void
-read_local(struct cursor *c, struct record *out)
+read_index_changes(struct cursor *c, struct arena *arena, struct record *out)
+{
+	uint32_t n = read_array(c, 0, 1, "an index's changes");
+	struct index_change *changes;
+
+	if (n % INDEX_CHANGE_FIELDS != 0)
+		fail(c, TIDE_CORRUPT, "an index's changes in fours");
+	n /= INDEX_CHANGE_FIELDS;
+	if ((changes = alloc(c, arena, n, sizeof *changes)) == NULL)
+		return;
+	for (uint32_t i = 0; i < n && c->rc == TIDE_OK; i++) {
+		changes[i].index = read_uint(c, UINT64_MAX, "an index");
+		changes[i].count_delta = (int32_t)read_int(c, -1, 1, "a number of entries");
+		changes[i].bytes_delta = read_int(c, INT64_MIN, INT64_MAX, "a number of bytes");
+		if (!read_nil(c))
+			changes[i].gone = read_bin(c, "an entry that goes");
+	}
+	out->index_changes = changes;
+	out->n_index_changes = n;
+}
+
+static void
+read_local(struct cursor *c, struct arena *arena, struct record *out)
 {
 	uint32_t n = read_array(c, LOCAL_FIELDS, 1, "a record's local part");
 
@@ -271,15 +293,28 @@ read_local(struct cursor *c, struct record *out)
 	if (n == LOCAL_FIELDS)
 		return;
 	out->expired = read_bool(c, "expired");
-	skip_many(c, n - LOCAL_FIELDS - 1, SKIP_DEPTH_MAX);
+	if (n == LOCAL_FIELDS + 1)
+		return;
+	read_index_changes(c, arena, out);
+	skip_many(c, n - LOCAL_FIELDS - 2, SKIP_DEPTH_MAX);
 }
 
 static void
-read_parts(struct cursor *c, struct arena *arena, struct record *out)
+read_parts(struct cursor *c, struct arena *arena, const struct record *former, struct record *out)
 {
-	uint32_t n = read_array(c, 0, 1, "a transaction's parts");
 	struct txn_part *parts;
+	uint32_t n;
 
+	if (read_nil(c)) {
+		if (former == NULL || former->n_parts == 0) {
+			fail(c, TIDE_CORRUPT, "a transaction's parts");
+			return;
+		}
+		out->parts = former->parts;
+		out->n_parts = former->n_parts;
+		return;
+	}
+	n = read_array(c, 0, 1, "a transaction's parts");
 	if (n % 2 != 0)
 		fail(c, TIDE_CORRUPT, "parts in pairs");
 	n /= 2;
@@ -294,7 +329,8 @@ read_parts(struct cursor *c, struct arena *arena, struct record *out)
 }
 
 static void
-read_record(struct cursor *c, struct arena *arena, struct jid unit_origin, bool disk, struct record *out)
+read_record(struct cursor *c, struct arena *arena, struct jid unit_origin, bool disk,
+    const struct record *former, struct record *out)
 {
 	uint32_t fields = disk ? RECORD_FIELDS_DISK : RECORD_FIELDS_WIRE, n;
 
@@ -313,9 +349,9 @@ read_record(struct cursor *c, struct arena *arena, struct jid unit_origin, bool 
 		out->tombstone = true;
 	else
 		out->image = read_bin(c, "an image");
-	read_parts(c, arena, out);
+	read_parts(c, arena, former, out);
 	if (disk)
-		read_local(c, out);
+		read_local(c, arena, out);
 	if (c->rc == TIDE_OK)
 		skip_many(c, n - fields, SKIP_DEPTH_MAX);
 }
@@ -328,7 +364,7 @@ read_records(struct cursor *c, struct arena *arena, struct jid unit_origin, bool
 	struct record *records = alloc(c, arena, n, sizeof *records);
 
 	for (uint32_t i = 0; i < n && c->rc == TIDE_OK; i++)
-		read_record(c, arena, unit_origin, disk, &records[i]);
+		read_record(c, arena, unit_origin, disk, i > 0 ? &records[i - 1] : NULL, &records[i]);
 	*n_out = c->rc == TIDE_OK ? n : 0;
 	return records;
 }

@@ -131,30 +131,44 @@ check_clocks(const struct group *group, const struct record *const *todo, uint32
 	return TIDE_OK;
 }
 
+/* The records of a transaction share one list of its parts. `former`: what came before `from` and before `to`; may be NULL. */
 static tide_err
-copy_travelling(struct group *group, const struct record *from, struct record *to)
+copy_parts(struct group *group, const struct record *from, const struct record *former, struct record *to)
+{
+	struct txn_part *parts;
+
+	to->n_parts = from->n_parts;
+	if (from->n_parts == 0)
+		return TIDE_OK;
+	if (former != NULL && former->parts == from->parts) {
+		to->parts = to[-1].parts;
+		return TIDE_OK;
+	}
+	if ((parts = arena_alloc(&group->arena, from->n_parts * sizeof *parts)) == NULL)
+		return TIDE_NOMEM;
+	memcpy(parts, from->parts, from->n_parts * sizeof *parts);
+	to->parts = parts;
+	return TIDE_OK;
+}
+
+static tide_err
+copy_travelling(struct group *group, const struct record *from, const struct record *former, struct record *to)
 {
 	to->version = from->version;
 	to->origin_seq = from->origin_seq;
 	to->origin_prev = from->origin_prev;
 	to->table = from->table;
 	to->tombstone = from->tombstone;
-	to->n_parts = from->n_parts;
-	if (from->n_parts > 0) {
-		struct txn_part *parts = arena_alloc(&group->arena, from->n_parts * sizeof *parts);
-
-		if (parts == NULL)
-			return TIDE_NOMEM;
-		memcpy(parts, from->parts, from->n_parts * sizeof *parts);
-		to->parts = parts;
-	}
+	if (copy_parts(group, from, former, to) != TIDE_OK)
+		return TIDE_NOMEM;
 	if (from->image.n > 0 && (to->image = arena_copy(&group->arena, from->image)).at == NULL)
 		return TIDE_NOMEM;
 	return TIDE_OK;
 }
 
 static tide_err
-apply_record(struct group *group, struct unit_build *unit, const struct record *incoming)
+apply_record(struct group *group, struct unit_build *unit, const struct record *incoming,
+    const struct record *former)
 {
 	struct stored in = {incoming->version, 0, incoming->tombstone, BYTES_NONE}, had;
 	enum resolution outcome;
@@ -166,7 +180,7 @@ apply_record(struct group *group, struct unit_build *unit, const struct record *
 		return rc;
 	if ((record = group__record(group, unit)) == NULL)
 		return TIDE_NOMEM;
-	if ((rc = copy_travelling(group, incoming, record)) != TIDE_OK)
+	if ((rc = copy_travelling(group, incoming, former, record)) != TIDE_OK)
 		return rc;
 	record->key = pending->key;
 	record->seq = unit->unit.first_seq + unit->unit.n_records;
@@ -215,7 +229,7 @@ apply_unit(struct group *group, const struct unit *in, const struct record *cons
 	/* Entries of the conflict log follow the records: their sequences are known once the number of records is. */
 	group->next_seq += n;
 	for (uint32_t i = 0; i < n && rc == TIDE_OK; i++)
-		rc = apply_record(group, unit, todo[i]);
+		rc = apply_record(group, unit, todo[i], i > 0 ? todo[i - 1] : NULL);
 	if (rc == TIDE_OK)
 		group->applied += n;
 	return rc;
@@ -257,6 +271,8 @@ group_apply(struct group *group, struct bytes wire_unit, uint16_t via, struct ap
 		return tide_fail(error, rc, NULL);
 	if ((rc = check_clocks(group, todo, n, stop)) != TIDE_OK)
 		return rc;
+	if ((rc = group__check_parts(group, unit.origin, todo, n, stop)) != TIDE_OK)
+		return tide_fail(error, rc, "parts of a transaction of journal %08x are missing", unit.origin.v);
 	if ((rc = check_causes(&shard->work, &unit, stop, error)) == TIDE_FORKED)
 		(void)group_fork(group, FORK_COPY, (uint8_t)via, vector_get(&unit.seen, shard->work.id).seq);
 	if (rc != TIDE_OK)

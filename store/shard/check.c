@@ -7,6 +7,7 @@
 
 #include "store/kv/kv_damage.h"
 #include "store/shard/check_missing.h"
+#include "store/shard/index_check.h"
 #include "store/shard/shard_priv.h"
 
 #define MISSING_NAMED_MAX 20
@@ -284,7 +285,7 @@ check_table(struct check *check, const struct table_fold *table)
 	if (count.bytes != table->bytes)
 		fault(check, "table %s: the store has %" PRIu64 " bytes, the journal adds up to %" PRIu64,
 		    name, count.bytes, table->bytes);
-	if (count.fingerprint != table->fingerprint && table->id != TABLE_CONFLICTS)
+	if (count.fingerprint != table->fingerprint && table_has_fingerprint(table->id))
 		fault(check, "table %s: the fingerprint of the store's items is not the journal's", name);
 	return TIDE_OK;
 }
@@ -299,6 +300,24 @@ static void
 journal_fault(void *arg, uint64_t first_seq, uint64_t last_seq, const char *where)
 {
 	fault(arg, "%s: sequences %" PRIu64 " to %" PRIu64 " cannot be read", where, first_seq, last_seq);
+}
+
+static void
+index_fault(void *arg, const char *text)
+{
+	((struct check *)arg)->report(((struct check *)arg)->arg, text);
+}
+
+static void
+check_indexes(struct check *check)
+{
+	struct index_check_counts counts;
+
+	index_check_all(check->shard, index_fault, check, &counts);
+	check->counts->indexes = counts.indexes;
+	check->counts->entries = counts.entries;
+	check->counts->index_faults = counts.faults;
+	check->counts->faults += counts.faults;
 }
 
 /* The files as they are, before an opening sets aside what it can do without. */
@@ -340,6 +359,7 @@ check_open(struct check *check, struct tide_error *error)
 		}
 	}
 	check->kind = NULL;
+	check_indexes(check);
 	check->counts->rebuilt = check->shard->rebuilt;
 	check->counts->store_can_be_made_again =
 	    check->counts->journal_faults == 0 && journal_first_seq(check->shard->journal) == 1;

@@ -177,6 +177,30 @@ nobody_has_more(const struct shard *shard, struct jid origin)
 	return true;
 }
 
+bool
+shard__nobody_has_more(const struct shard *shard, struct jid origin, uint64_t table)
+{
+	const struct table_fold *ours = fold_table(&shard->work, table);
+	const struct told *told;
+
+	if (ours == NULL || !fold_dead(&shard->work, origin))
+		return false;
+	for (unsigned y = 1; y <= REGION_NUMBER_MAX; y++) {
+		const struct told_table *there;
+
+		if (!waited_for(shard, y, &told))
+			continue;
+		if (told == NULL || told->dead[jid_region(origin)] < jid_incarnation(origin))
+			return false;
+		if ((there = told_table_of(told, table)) == NULL)
+			continue;
+		if (there->loading ||
+		    vector_get(&there->vector, origin).seq > vector_get(&ours->vector, origin).seq)
+			return false;
+	}
+	return true;
+}
+
 /* A death that another region knows is one for us. Of ours: then this journal is over. */
 static tide_err
 hear_of_death(struct group *group, uint8_t from, uint8_t region, uint16_t through)

@@ -1,5 +1,5 @@
 /*
- * What nobody needs any more: tombstones that the rule lets go, and entries of the conflict log that have expired. Walking the tables
+ * What nobody needs any more: tombstones that the rule lets go, entries of the conflict log that have expired, and old client tokens. Walking the tables
  * takes long, so any thread does that, with a snapshot of the store; the committer gets what was found and decides again.
  */
 #include "store/shard/collect.h"
@@ -35,10 +35,13 @@ table_at(struct shard *shard, uint64_t id)
 }
 
 static bool
-may_go(struct shard *shard, uint64_t now_ms, uint64_t table, struct bytes key, bool tombstone)
+may_go(struct shard *shard, uint64_t now_ms, uint64_t table, struct bytes key, struct version version,
+    bool tombstone)
 {
 	if (tombstone)
 		return table != TABLE_CONFLICTS;
+	if (table == TABLE_TOKENS)
+		return hlc_ms(version.clock) + TOKEN_KEPT_MS < now_ms;
 	return table == TABLE_CONFLICTS &&
 	       conflict_expiry_ms(key, shard->options.conflict_retention_ms) < now_ms;
 }
@@ -70,7 +73,7 @@ walk(struct shard *shard, struct shard_scan *scan, uint64_t table, struct collec
 			buf_append(&collect->cursor, key.at, key.n);
 			break;
 		}
-		if (may_go(shard, now, table, key, stored.tombstone))
+		if (may_go(shard, now, table, key, stored.version, stored.tombstone))
 			add(collect, table, key, &stored);
 	}
 	if (rc == TIDE_NOTFOUND) {
@@ -148,7 +151,7 @@ group_collect_found(struct group *group, const struct collect *collect, uint32_t
 		struct bytes key = bytes_of(collect->keys.at + item->key_at, item->key_n);
 
 		if (table == NULL || table->state != REPLICA_ACTIVE ||
-		    !may_go(shard, group->now_ms, item->table, key, item->tombstone) ||
+		    !may_go(shard, group->now_ms, item->table, key, item->version, item->tombstone) ||
 		    (item->tombstone && !shard__tombstone_may_go(shard, item->table, item->version)))
 			continue;
 		rc = collect_one(group, item, key, collected);

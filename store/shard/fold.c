@@ -2,23 +2,33 @@
 
 #include <stdlib.h>
 
-static const uint64_t built_in[] = {TABLE_CATALOG, TABLE_CONFLICTS, TABLE_REGIONAL};
+static const uint64_t built_in[] = {TABLE_CATALOG, TABLE_CONFLICTS, TABLE_REGIONAL, TABLE_TOKENS};
+
+tide_err
+fold__built_in(struct fold *fold)
+{
+	for (size_t i = 0; i < sizeof built_in / sizeof *built_in; i++) {
+		struct table_fold *table = fold_table(fold, built_in[i]);
+
+		if (table != NULL)
+			continue;
+		if ((table = fold_table_make(fold, built_in[i])) == NULL)
+			return TIDE_NOMEM;
+		table->state = REPLICA_ACTIVE;
+		table->shared = !table_is_own(built_in[i]);
+	}
+	return TIDE_OK;
+}
 
 tide_err
 fold_init(struct fold *fold, struct jid id)
 {
-	*fold = (struct fold){.id = id};
-	for (size_t i = 0; i < sizeof built_in / sizeof *built_in; i++) {
-		struct table_fold *table = fold_table_make(fold, built_in[i]);
+	tide_err rc;
 
-		if (table == NULL) {
-			fold_fini(fold);
-			return TIDE_NOMEM;
-		}
-		table->state = REPLICA_ACTIVE;
-		table->shared = built_in[i] != TABLE_REGIONAL;
-	}
-	return TIDE_OK;
+	*fold = (struct fold){.id = id};
+	if ((rc = fold__built_in(fold)) != TIDE_OK)
+		fold_fini(fold);
+	return rc;
 }
 
 void
@@ -39,6 +49,7 @@ table_fini(struct table_fold *table)
 	vector_fini(&table->position);
 	vector_fini(&table->floor);
 	boot_fini(&table->boot);
+	fold__indexes_fini(table);
 	free(table);
 }
 
@@ -172,6 +183,8 @@ fold_record(struct fold *fold, enum unit_kind kind, struct jid origin, const str
 	table->items += (uint64_t)(int64_t)record->count_delta;
 	table->bytes += (uint64_t)record->bytes_delta;
 	table->fingerprint += record->fingerprint_delta;
+	if (record->n_index_changes > 0)
+		fold__index_changes(table, record->index_changes, record->n_index_changes);
 	fold->clock = hlc_max(fold->clock, record->version.clock);
 	fold_seq(fold, record->seq);
 	table->last_seq = record->seq;
@@ -200,6 +213,7 @@ fold__forget(const struct fold *fold, struct table_fold *table)
 	boot_fini(&table->boot);
 	table->items = table->bytes = 0;
 	table->fingerprint = 0;
+	fold__indexes_empty(table);
 	/* What was trimmed of our own records is not in the journal of our next replica either. */
 	return own.seq > 0 ? vector_set(&table->floor, fold->id, own) : TIDE_OK;
 }
@@ -249,6 +263,8 @@ note_state(struct fold *fold, struct table_fold *table, const struct note *note)
 	if (note->state == REPLICA_ABSENT || note->state == REPLICA_CREATING) {
 		rc = fold__forget(fold, table);
 		table->rejoin = REJOIN_NONE;
+		if (note->state == REPLICA_ABSENT)
+			fold__indexes_fini(table);
 	}
 	if (note->state == REPLICA_ACTIVE && table->state == REPLICA_CATCHUP) {
 		rc = join(fold, table);
@@ -367,7 +383,10 @@ fold_note(struct fold *fold, const struct note *note)
 			table->bytes -= note->number;
 			table->fingerprint -= note->fingerprint;
 		}
+		fold__index_changes(table, note->index_changes, note->n_index_changes);
 		return TIDE_OK;
+	case NOTE_INDEX:
+		return fold__index(table, note);
 	}
 	return TIDE_OK; /* of a later version: nothing we know */
 }

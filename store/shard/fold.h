@@ -7,6 +7,8 @@
 #ifndef TIDE_STORE_SHARD_FOLD_H
 #define TIDE_STORE_SHARD_FOLD_H
 
+#include "base/pack.h"
+#include "store/shard/index.h"
 #include "store/shard/note.h"
 
 struct boot {
@@ -19,6 +21,15 @@ struct boot {
 };
 
 void boot_fini(struct boot *boot);
+
+/* An index of a table: index.h. */
+struct index_fold {
+	struct index_def def; /* borrows from `form` */
+	struct buf form; /* the definition, as it is journaled */
+	enum index_state state;
+	struct buf cursor; /* BACKFILLING: the last item that has been looked at; empty: none yet */
+	uint64_t items, bytes, looked_at;
+};
 
 struct table_fold {
 	uint64_t id;
@@ -34,6 +45,8 @@ struct table_fold {
 	uint64_t last_seq; /* this journal's last record of it */
 	struct boot boot; /* CREATING: of what loads; MERGING: how far it is merged */
 	enum table_rejoin rejoin;
+	struct index_fold *indexes; /* by id; NULL: none */
+	uint32_t n_indexes;
 };
 
 /*
@@ -116,11 +129,37 @@ struct mark fold_position(const struct fold *fold, const struct table_fold *tabl
  */
 struct mark fold_own_last(const struct fold *fold);
 
+/** The built-in tables that are not there stand ACTIVE, too: a checkpoint may be older than one of them. TIDE_NOMEM. */
+tide_err fold__built_in(struct fold *fold);
+
 /** Fold one record of a unit of this kind and origin (an entry of the conflict log counts as LOCAL). TIDE_NOMEM. */
 tide_err fold_record(struct fold *fold, enum unit_kind kind, struct jid origin, const struct record *record);
 
 /** The part of fold_note that is about a rejoin. */
 tide_err fold__rejoin(struct fold *fold, struct table_fold *table, const struct note *note);
+
+/* --- index_fold.c --- */
+
+/** Does the index have entries of items with that key, where they have one? */
+bool fold_index_covers(const struct index_fold *index, struct bytes item_key);
+
+/** NULL: no such index. */
+struct index_fold *fold_index(const struct table_fold *table, uint64_t id);
+
+/** NOTE_INDEX. TIDE_CORRUPT: not a definition. TIDE_NOMEM. */
+tide_err fold__index(struct table_fold *table, const struct note *note);
+
+/** The totals of indexes move as a record, or an item that is dropped, says. */
+void fold__index_changes(struct table_fold *table, const struct index_change *changes, uint32_t n);
+
+/** Forget one index; all of them; that they have entries. */
+void fold__index_drop(struct table_fold *table, uint64_t id);
+void fold__indexes_fini(struct table_fold *table);
+void fold__indexes_empty(struct table_fold *table);
+
+/** In a checkpoint: [definition, state, cursor, items, bytes, looked at]. */
+void fold__indexes_encode(const struct table_fold *table, struct buf *out);
+void fold__indexes_decode(struct unpack *in, struct table_fold *table);
 
 /** What a replica forgets when it goes or starts its bootstrap over. Our own last record and journal stay ours. TIDE_NOMEM. */
 tide_err fold__forget(const struct fold *fold, struct table_fold *table);

@@ -4,7 +4,8 @@
  *     [format, id, last_seq, clock, own_clock, position, conflicts, [table...], [member...],
  *      [region, closed through, ...], [fork reason, peer, seq]]
  *     table   [id, state, shared, items, bytes, fingerprint high, low, vector, position, floor, own seq, own clock, last_seq, boot or nil,
- *             rejoin]
+ *             rejoin, -- only where it has indexes:  [index...]]
+ *     index   [definition, state, cursor, items, bytes, looked at]
  *     boot    [source, snapshot, cursor, loaded, expected, vector, position]
  *     member  [region, incarnation, nonce, lost]
  */
@@ -12,7 +13,7 @@
 #include "store/shard/fold.h"
 #include "store/shard/pack_vector.h"
 
-#define FOLD_FORMAT 1
+#define FOLD_FORMAT 2 /* 1 where no table has an index: who does not know of them must not go on from here */
 #define FOLD_FIELDS 11
 #define FORK_FIELDS 3
 #define TABLE_FIELDS 15
@@ -41,7 +42,7 @@ encode_boot(const struct boot *boot, struct buf *out)
 static void
 encode_table(const struct table_fold *table, struct buf *out)
 {
-	pack_array(out, TABLE_FIELDS);
+	pack_array(out, TABLE_FIELDS + (table->n_indexes > 0 ? 1 : 0));
 	pack_uint(out, table->id);
 	pack_uint(out, table->state);
 	pack_bool(out, table->shared);
@@ -57,6 +58,17 @@ encode_table(const struct table_fold *table, struct buf *out)
 	pack_uint(out, table->last_seq);
 	encode_boot(&table->boot, out);
 	pack_uint(out, table->rejoin);
+	if (table->n_indexes > 0)
+		fold__indexes_encode(table, out);
+}
+
+static unsigned
+format_of(const struct fold *fold)
+{
+	for (size_t i = 0; i < fold->n_tables; i++)
+		if (fold->tables[i]->n_indexes > 0)
+			return FOLD_FORMAT;
+	return FOLD_FORMAT - 1;
 }
 
 static void
@@ -88,7 +100,7 @@ tide_err
 fold_encode(const struct fold *fold, struct buf *out)
 {
 	pack_array(out, FOLD_FIELDS);
-	pack_uint(out, FOLD_FORMAT);
+	pack_uint(out, format_of(fold));
 	pack_uint(out, fold->id.v);
 	pack_uint(out, fold->last_seq);
 	pack_uint(out, fold->clock.v);
@@ -137,7 +149,7 @@ decode_boot(struct unpack *in, struct boot *boot)
 static void
 decode_table(struct unpack *in, struct fold *fold)
 {
-	uint32_t more = unpack_open(in, TABLE_FIELDS, TABLE_FIELDS, NULL);
+	uint32_t present, more = unpack_open(in, TABLE_FIELDS, TABLE_FIELDS + 1, &present);
 	uint64_t id = unpack_uint(in), high;
 	struct table_fold *table;
 
@@ -161,6 +173,8 @@ decode_table(struct unpack *in, struct fold *fold)
 	table->last_seq = unpack_uint(in);
 	decode_boot(in, &table->boot);
 	table->rejoin = (enum table_rejoin)unpack_uint_max(in, REJOIN_FOLLOWING);
+	if (present > TABLE_FIELDS)
+		fold__indexes_decode(in, table);
 	unpack_skips(in, more);
 }
 
@@ -228,6 +242,8 @@ fold_decode(struct fold *fold, struct bytes bytes)
 		decode_member(&in, fold);
 	decode_closed(&in, fold);
 	decode_fork(&in, &fold->fork);
+	if (in.rc == TIDE_OK)
+		in.rc = fold__built_in(fold);
 	if (in.rc != TIDE_OK)
 		fold_fini(fold);
 	return in.rc;

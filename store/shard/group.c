@@ -3,7 +3,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "store/shard/group_priv.h"
+#include "store/shard/index_priv.h"
 
 #define BUCKETS_FIRST 256
 
@@ -38,6 +38,8 @@ group__fini(struct group *group)
 	free(group->cleared);
 	buf_fini(&group->raw);
 	buf_fini(&group->key);
+	for (size_t i = 0; i < sizeof group->index_scratch / sizeof *group->index_scratch; i++)
+		buf_fini(&group->index_scratch[i]);
 	group->shard->group = NULL;
 	arena_fini(&group->arena);
 	free(group);
@@ -199,8 +201,8 @@ group__unit(struct group *group, enum unit_kind kind, struct jid origin, const s
 	return unit;
 }
 
-static bool
-is_noted(const struct unit_build *unit, uint64_t table)
+bool
+group__is_noted(const struct unit_build *unit, uint64_t table)
 {
 	for (uint32_t i = 0; i < unit->n_noted; i++)
 		if (unit->noted[i] == table)
@@ -215,7 +217,7 @@ group__local_unit(struct group *group, uint64_t table)
 	struct unit_build *last = group->last;
 
 	if (last == NULL || (last->unit.kind != UNIT_LOCAL && last->unit.kind != UNIT_NOTE) ||
-	    is_noted(last, table))
+	    group__is_noted(last, table))
 		return group__unit(group, UNIT_LOCAL, work->id, &work->position);
 	if (last->unit.kind == UNIT_NOTE) {
 		if (group__vector(group, &work->position, &last->unit.seen) != TIDE_OK)
@@ -277,14 +279,19 @@ group__apply(
 	const struct stored *before = pending->exists ? &pending->stored : NULL;
 	bool was_live = before != NULL && !before->tombstone;
 	const struct table_fold *table = fold_table(work, record->table);
+	tide_err rc;
 
+	if (table != NULL && table->indexes != NULL && !record->lost &&
+	    (rc = index__change(group, table, pending->key, before, &after, &record->index_changes,
+		 &record->n_index_changes)) != TIDE_OK)
+		return rc;
 	record->table_prev_seq = table != NULL ? table->last_seq : 0;
 	record->item_prev_seq = before != NULL ? before->seq : 0;
 	if (!record->lost) {
 		record->count_delta = (record->tombstone ? 0 : 1) - (was_live ? 1 : 0);
 		record->bytes_delta =
 		    (int64_t)stored_bytes(&after) - (was_live ? (int64_t)stored_bytes(before) : 0);
-		if (record->table != TABLE_CONFLICTS)
+		if (table_has_fingerprint(record->table))
 			record->fingerprint_delta = stored_fingerprint(pending->key, &after) -
 						    (was_live ? stored_fingerprint(pending->key, before) : 0);
 		pending->stored = after;
@@ -295,44 +302,50 @@ group__apply(
 	    work, entry ? UNIT_LOCAL : unit->unit.kind, entry ? work->id : unit->unit.origin, record);
 }
 
-static tide_err
-write_item(struct group *group, uint64_t table_id, struct bytes key, struct bytes image, bool tombstone,
-    bool keep_before, bool expired)
+tide_err
+group__may_write(const struct group *group, uint64_t table_id)
 {
-	struct shard *shard = group->shard;
-	const struct table_fold *table = fold_table(&shard->work, table_id);
-	struct unit_build *unit;
-	struct pending *pending;
-	struct record *record;
-	struct stored before;
-	tide_err rc;
+	const struct table_fold *table = fold_table(&group->shard->work, table_id);
 
 	if (table == NULL || table->state != REPLICA_ACTIVE)
 		return TIDE_NOTFOUND;
-	if (shard->work.fork.reason != FORK_NONE)
+	if (group->shard->work.fork.reason != FORK_NONE)
 		return TIDE_UNAVAILABLE;
-	if (group->clock.trouble != CLOCK_FINE)
-		return TIDE_CLOCK;
-	if ((rc = group__pending(group, table_id, key, &pending)) != TIDE_OK)
-		return rc;
-	if (tombstone && (!pending->exists || pending->stored.tombstone))
-		return TIDE_OK; /* nothing there: DynamoDB writes no stream record either */
+	return group->clock.trouble != CLOCK_FINE ? TIDE_CLOCK : TIDE_OK;
+}
+
+bool
+group__changes(const struct group_write *write, const struct pending *pending)
+{
+	return !write->tombstone || (pending->exists && !pending->stored.tombstone);
+}
+
+tide_err
+group__write(struct group *group, struct unit_build *unit, struct pending *pending,
+    const struct group_write *write, const struct group_txn *txn)
+{
+	struct shard *shard = group->shard;
+	struct bytes image = write->image;
+	struct stored before = pending->exists ? pending->stored : (struct stored){0};
+	struct record *record;
+	tide_err rc;
+
 	if (image.n > 0 && (image = arena_copy(&group->arena, image)).at == NULL)
 		return TIDE_NOMEM;
-	if ((unit = group__local_unit(group, table_id)) == NULL ||
-	    (record = group__record(group, unit)) == NULL)
+	if ((record = group__record(group, unit)) == NULL)
 		return TIDE_NOMEM;
-	before = pending->exists ? pending->stored : (struct stored){0};
-	record->table = table_id;
+	record->table = write->table;
 	record->key = pending->key;
 	record->image = image;
-	record->tombstone = tombstone;
-	record->has_before = keep_before;
-	record->expired = expired;
-	if (keep_before && pending->exists && !before.tombstone)
+	record->tombstone = write->tombstone;
+	record->has_before = write->keep_before;
+	record->expired = write->expired;
+	if (write->keep_before && pending->exists && !before.tombstone)
 		record->before = before.image;
 	record->seq = unit->unit.first_seq + unit->unit.n_records;
-	group__own(group, record, hlc_tick(shard->work.clock, group->now_ms));
+	record->parts = txn->parts;
+	record->n_parts = txn->n_parts;
+	group__own(group, record, txn->clock);
 	if ((rc = group__apply(group, unit, record, false, pending)) != TIDE_OK) {
 		shard->sealed = true; /* `work` is half a record ahead: only memory can fail here */
 		return rc;
@@ -342,20 +355,48 @@ write_item(struct group *group, uint64_t table_id, struct bytes key, struct byte
 	return TIDE_OK;
 }
 
+static tide_err
+write_item(struct group *group, const struct group_write *write)
+{
+	struct group_txn alone = {.clock = hlc_tick(group->shard->work.clock, group->now_ms)};
+	struct unit_build *unit;
+	struct pending *pending;
+	tide_err rc;
+
+	if ((rc = group__may_write(group, write->table)) != TIDE_OK)
+		return rc;
+	if ((rc = group__pending(group, write->table, write->key, &pending)) != TIDE_OK)
+		return rc;
+	if (!group__changes(write, pending))
+		return TIDE_OK; /* nothing there: DynamoDB writes no stream record either */
+	if ((unit = group__local_unit(group, write->table)) == NULL)
+		return TIDE_NOMEM;
+	return group__write(group, unit, pending, write, &alone);
+}
+
 tide_err
 group_put(struct group *group, uint64_t table, struct bytes key, struct bytes image, bool keep_before)
 {
-	return write_item(group, table, key, image, false, keep_before, false);
+	struct group_write write = {
+	    .table = table, .key = key, .image = image, .keep_before = keep_before};
+
+	return write_item(group, &write);
 }
 
 tide_err
 group_delete(struct group *group, uint64_t table, struct bytes key, bool keep_before)
 {
-	return write_item(group, table, key, BYTES_NONE, true, keep_before, false);
+	struct group_write write = {
+	    .table = table, .key = key, .tombstone = true, .keep_before = keep_before};
+
+	return write_item(group, &write);
 }
 
 tide_err
 group_expire(struct group *group, uint64_t table, struct bytes key, bool keep_before)
 {
-	return write_item(group, table, key, BYTES_NONE, true, keep_before, true);
+	struct group_write write = {
+	    .table = table, .key = key, .tombstone = true, .keep_before = keep_before, .expired = true};
+
+	return write_item(group, &write);
 }

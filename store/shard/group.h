@@ -59,6 +59,29 @@ tide_err group_delete(struct group *group, uint64_t table, struct bytes key, boo
 /** group_delete by time to live: the record here says that nobody asked for it. The same errors. */
 tide_err group_expire(struct group *group, uint64_t table, struct bytes key, bool keep_before);
 
+/* One write of several. */
+struct group_write {
+	uint64_t table;
+	struct bytes key;
+	struct bytes image; /* put: copied */
+	bool tombstone; /* delete */
+	bool keep_before, expired; /* as group_put, group_expire */
+};
+
+/**
+ * Write all parts of a transaction, or none: in one unit and with one version, each record with the list of all. No two are of one
+ * item. `aside` (may be NULL) is a put to a table that never travels: it goes in the same unit, and is not a part.
+ * Errors     those of group_put: nothing of it is in the group.
+ */
+tide_err group_transact(
+    struct group *group, const struct group_write *writes, uint32_t n, const struct group_write *aside);
+
+/**
+ * Was a transaction with this client token (a key of TABLE_TOKENS) committed within TOKEN_KEPT_MS? Then `out` is what it put aside.
+ * Errors     TIDE_NOTFOUND; those of group_get.
+ */
+tide_err group_token(struct group *group, struct bytes key, struct stored *out);
+
 /* --- this region's bookkeeping: journaled as notes, never travels --- */
 
 /** A table's replica here changes its state. From ABSENT the table appears; to ABSENT its items go (delete-range). */

@@ -1,4 +1,4 @@
-/* The group's inside: shared by group.c, apply.c, load.c, rejoin.c, told.c and commit.c. */
+/* The group's inside: shared by group.c, transact.c, apply.c, load.c, rejoin.c, told.c and commit.c. */
 #ifndef TIDE_STORE_SHARD_GROUP_PRIV_H
 #define TIDE_STORE_SHARD_GROUP_PRIV_H
 
@@ -24,6 +24,25 @@ struct unit_build {
 	uint32_t n_noted, noted_room;
 };
 
+/* A change of an index's entry that the group's batch makes, in order. */
+struct index_op {
+	struct index_op *next;
+	uint64_t table, index;
+	struct bytes key; /* the store's */
+	struct bytes value;
+	bool put;
+};
+
+struct index_ops {
+	struct index_op *first, *last;
+};
+
+/* An index that the group takes away. */
+struct index_dropped {
+	struct index_dropped *next;
+	uint64_t table, index;
+};
+
 struct group {
 	struct shard *shard;
 	struct arena arena;
@@ -41,6 +60,9 @@ struct group {
 	struct told_list told, heard; /* to take over when the group is on disk */
 	uint64_t *cleared; /* tables whose items go once the group is on disk */
 	uint32_t n_cleared;
+	struct index_ops index_ops;
+	struct index_dropped *dropped;
+	struct buf index_scratch[4]; /* an entry's key and value, before and after */
 	uint64_t trim_below; /* journal segments below go once the group is on disk; 0: none */
 	struct {
 		uint8_t region;
@@ -78,6 +100,29 @@ tide_err group__pending(struct group *group, uint64_t table, struct bytes key, s
  */
 struct unit_build *group__local_unit(struct group *group, uint64_t table);
 
+/** Are any of the unit's notes about that table? */
+bool group__is_noted(const struct unit_build *unit, uint64_t table);
+
+/** May this region write to that table now? TIDE_NOTFOUND, TIDE_UNAVAILABLE, TIDE_CLOCK, as group_put. */
+tide_err group__may_write(const struct group *group, uint64_t table);
+
+/** Is there anything to be written, or does it delete what is not there? */
+bool group__changes(const struct group_write *write, const struct pending *pending);
+
+/* What the writes of a transaction have in common; of a single write only the clock. */
+struct group_txn {
+	struct hlc clock;
+	const struct txn_part *parts; /* in the group's arena */
+	uint32_t n_parts;
+};
+
+/**
+ * Add a write that changes something to `unit`, which takes it (group__local_unit), and fold it. TIDE_NOMEM: nothing changed, or
+ * the shard is sealed.
+ */
+tide_err group__write(struct group *group, struct unit_build *unit, struct pending *pending,
+    const struct group_write *write, const struct group_txn *txn);
+
 /** A new unit at the group's end, with a copy of `seen`. NULL: no memory. */
 struct unit_build *group__unit(
     struct group *group, enum unit_kind kind, struct jid origin, const struct vector *seen);
@@ -101,6 +146,13 @@ tide_err group__apply(
 
 /** Fill in a local record's version, links and previous marks for the next own write of that table. */
 void group__own(struct group *group, struct record *record, struct hlc clock);
+
+/**
+ * May the records that are to be applied of a unit be, or is a part of one of their transactions missing? Each of `todo` is of `origin`,
+ * in its order. TIDE_GAP, with the table in `stop`. parts.c
+ */
+tide_err group__check_parts(const struct group *group, struct jid origin, const struct record *const *todo,
+    uint32_t n, struct apply_stop *stop);
 
 /** A copy of a vector in the group's arena. */
 tide_err group__vector(struct group *group, const struct vector *from, struct vector *to);

@@ -23,7 +23,24 @@ struct shard;
 #define TABLE_CONFLICTS                                                                                      \
 	2 /* the conflict log, `tidemark.conflicts`: a replica in every region, no fingerprint */
 #define TABLE_REGIONAL 3 /* facts about tables that have no other replica: never travels */
+#define TABLE_TOKENS 4 /* client tokens of transactions, each with what it stood for: never travels */
 #define TABLE_BUILT_IN_MAX 15
+
+#define TOKEN_KEPT_MS (10 * 60 * 1000) /* for so long a client token is known, and kept */
+
+/** Entries of some built-in tables come and go without a trace in their totals' fingerprint. */
+static inline bool
+table_has_fingerprint(uint64_t table)
+{
+	return table != TABLE_CONFLICTS && table != TABLE_TOKENS;
+}
+
+/** Is it a region's own, of which no other region ever has a record? */
+static inline bool
+table_is_own(uint64_t table)
+{
+	return table == TABLE_REGIONAL || table == TABLE_TOKENS;
+}
 
 /* What this region holds of a table. Durable. */
 enum replica_state {
@@ -177,6 +194,22 @@ struct stored {
  */
 tide_err shard_get(
     struct shard *shard, uint64_t table, struct bytes key, struct buf *raw, struct stored *out);
+
+/* One of several reads. */
+struct shard_get_one {
+	uint64_t table;
+	struct bytes key;
+	tide_err outcome; /* TIDE_OK, TIDE_NOTFOUND; TIDE_CORRUPT, TIDE_IO: of this read */
+	struct buf raw; /* holds what `stored` borrows */
+	struct stored stored;
+};
+
+/**
+ * Read several items as they are at one moment: each group is in all of them or in none. Release with shard_get_all_fini.
+ * Errors     TIDE_NOMEM, or the first outcome that is neither TIDE_OK nor TIDE_NOTFOUND.
+ */
+tide_err shard_get_all(struct shard *shard, struct shard_get_one *reads, size_t n);
+void shard_get_all_fini(struct shard_get_one *reads, size_t n);
 
 /* An item read before a write of it is queued: group_take_ahead. Zero-initialised; release with read_ahead_fini. */
 struct read_ahead {

@@ -217,6 +217,11 @@ tide_err shard__scan_open(struct shard *shard, struct kv_snapshot *snapshot,
 /** Is that region another member, not declared lost? `*journal`: the one that it writes now; JID_NONE: it was never heard of. */
 bool shard__waited_for(const struct shard *shard, uint8_t region, struct jid *journal);
 
+/**
+ * Is that journal dead, and has every other member said, knowing it, that it has no more of it in that table than we? Committer thread.
+ */
+bool shard__nobody_has_more(const struct shard *shard, struct jid origin, uint64_t table);
+
 /** Is every journal that is known to be dead closed here? */
 bool shard__all_closed(const struct shard *shard);
 
