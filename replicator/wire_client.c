@@ -19,6 +19,8 @@
 #define RECONNECT_MS_MIN 50
 #define RECONNECT_MS_MAX 1000
 #define CONNECT_MS 10000 /* until the greeting is heard */
+#define DIAL_MS                                                                                              \
+	2000 /* to be heard by one address: TCP's own repeats wait longer each time, so a healed cut would go unnoticed */
 #define STUCK_MS 60000 /* nothing can be sent for so long: the other end is gone */
 #define UNHEARD_MS                                                                                           \
 	15000 /* sent, and not acknowledged or not answered for so long: half-open, or out of step */
@@ -286,13 +288,14 @@ finish_connecting(struct wire_client *client, int fd, uint64_t until)
 	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &n) == 0 ? failed : errno;
 }
 
-/* A connected socket; -1: `why`. */
+/* A connected socket, by `last`; -1: `why`. */
 static int
-dial(struct wire_client *client, uint64_t until, char *why, size_t why_max)
+dial(struct wire_client *client, uint64_t last, char *why, size_t why_max)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
 	struct sockaddr_un local = {.sun_family = AF_UNIX};
 	int fd = -1, failed;
+	uint64_t until;
 
 	if (client->address.ipc) {
 		strcpy(local.sun_path, client->address.path);
@@ -308,7 +311,10 @@ dial(struct wire_client *client, uint64_t until, char *why, size_t why_max)
 	for (struct addrinfo *at = found; at != NULL && fd < 0; at = at->ai_next) {
 		if ((fd = start_connecting(at->ai_family, at->ai_addr, at->ai_addrlen)) < 0) {
 			snprintf(why, why_max, "%s", strerror(errno));
-		} else if ((failed = finish_connecting(client, fd, until)) != 0) {
+			continue;
+		}
+		until = now_ms() + DIAL_MS;
+		if ((failed = finish_connecting(client, fd, until < last ? until : last)) != 0) {
 			snprintf(why, why_max, "%s", strerror(failed));
 			close(fd);
 			fd = -1;
