@@ -10,6 +10,7 @@
 #include "chaos/sim/registry.h"
 
 #define LATE_S 600 /* from then on every region deletes */
+#define HOUR_MS 3600000
 #define STEPS 3 /* of a walk: each looks over several tables */
 
 static uint64_t
@@ -141,6 +142,31 @@ rewrite(struct world *world, uint8_t region, const struct world_table *table, ui
 		walk(world, other);
 }
 
+/* The switch stands in the queue when the walk looks. */
+static void
+switched_off(struct world *world, uint8_t region, const struct world_table *table, uint8_t key)
+{
+	client_write_until(world, region, table, key, CLIENT_PUT, long_over(world));
+	world_work(world, 10 + rng_below(&world->rng, 40));
+	change(world, region, table);
+	walk(world, region);
+}
+
+/* For the moment of a walk the clock is an hour ahead; of regions that do not watch it nothing better can be asked than to believe it. */
+static void
+by_a_wrong_clock(struct world *world, uint8_t region, const struct world_table *table, uint8_t key)
+{
+	client_write_until(world, region, table, key, CLIENT_PUT,
+	    now_s(world) + EXPIRES_SOON_S + 1 + rng_below(&world->rng, 1000));
+	world_work(world, 10 + rng_below(&world->rng, 40));
+	if (!world->plan.watched)
+		return;
+	world_tell(world, "r%u: the clock jumps by an hour, and back", region);
+	world->regions[region].skew_ms += HOUR_MS;
+	walk(world, region);
+	world->regions[region].skew_ms -= HOUR_MS;
+}
+
 static void
 act(struct world *world, uint8_t region)
 {
@@ -153,10 +179,14 @@ act(struct world *world, uint8_t region)
 		return;
 	if (!is_on(api, table->id) ? kind < 80 : kind < 10)
 		change(world, region, table);
+	else if (kind < 20)
+		switched_off(world, region, table, key);
 	else if (kind < 50)
 		together(world, region, table, key);
-	else if (kind < 85)
+	else if (kind < 80)
 		rewrite(world, region, table, key);
+	else if (kind < 92)
+		by_a_wrong_clock(world, region, table, key);
 	else
 		walk(world, region);
 }
