@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "api/ops/table_settings.h"
+#include "api/ops/throughput.h"
 
 tide_err
 table_not_found(struct bytes name, struct tide_error *error)
@@ -27,7 +28,7 @@ table_named(struct region *region, const struct json *body, struct tide_error *e
 tide_err
 table_sight_now(struct region *region, const struct table *table, struct table_sight *out)
 {
-	struct table_sight sight = {.status = table->status};
+	struct table_sight sight = {.status = table->status, .now_ms = table_now_ms(region)};
 	struct table_view view;
 	struct arena arena;
 	tide_err rc;
@@ -96,13 +97,12 @@ write_keys(struct buf *out, const struct table *table)
 }
 
 static void
-write_throughput(struct buf *out, const struct table *table)
+write_throughput(struct buf *out, const struct table *table, uint64_t now_ms)
 {
-	buf_append_format(out,
-	    ",\"ProvisionedThroughput\":{\"NumberOfDecreasesToday\":0,\"ReadCapacityUnits\":%llu,"
-	    "\"WriteCapacityUnits\":%llu}",
-	    (unsigned long long)(table->on_demand ? 0 : table->read_units),
-	    (unsigned long long)(table->on_demand ? 0 : table->write_units));
+	struct throughput provisioned = {table->read_units, table->write_units}, none = {0, 0};
+
+	buf_append_string(out, ",\"ProvisionedThroughput\":");
+	throughput_write_json(out, &table->changes, table->on_demand ? none : provisioned, now_ms);
 	/* Also after a change back to PROVISIONED, with the time of the last change to on-demand. */
 	if (table->on_demand || table->on_demand_since_ms != 0) {
 		buf_append_format(out, ",\"BillingModeSummary\":{\"BillingMode\":\"%s\"",
@@ -226,7 +226,7 @@ table_describe(
 	buf_append_format(
 	    out, ",\"TableStatus\":\"%s\",\"CreationDateTime\":", table_status_name(sight->status));
 	write_seconds(out, table->created_ms);
-	write_throughput(out, table);
+	write_throughput(out, table, sight->now_ms);
 	buf_append_format(out, ",\"TableSizeBytes\":%llu,\"ItemCount\":%llu,\"TableArn\":\"",
 	    (unsigned long long)sight->bytes, (unsigned long long)sight->items);
 	ops_table_arn(out, config, config->region, name);
@@ -250,7 +250,7 @@ table_describe_deleted(
 	buf_append_string(out, "{\"TableName\":");
 	json_write_string(out, name);
 	buf_append_string(out, ",\"TableStatus\":\"DELETING\"");
-	write_throughput(out, table);
+	write_throughput(out, table, sight->now_ms);
 	buf_append_format(out, ",\"TableSizeBytes\":%llu,\"ItemCount\":%llu,\"TableArn\":\"",
 	    (unsigned long long)sight->bytes, (unsigned long long)sight->items);
 	ops_table_arn(out, config, config->region, name);

@@ -11,6 +11,7 @@
 struct table_sight {
 	enum table_status status;
 	uint64_t items, bytes;
+	uint64_t now_ms; /* of the wall clock */
 };
 
 /** Status and totals of this region's replica, now. TIDE_NOMEM. Any thread. */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "api/ops/table_settings.h"
+#include "api/ops/throughput.h"
 
 static const struct param create_shape[] = {
     {.name = "RegionName", .type = PARAM_STRING, .flags = PARAM_REQUIRED},
@@ -307,6 +308,12 @@ apply_billing(struct region *region, struct group *group, struct table *table,
 		table->on_demand_since_ms = update->now_ms;
 	warm_read = table_warm_read(table);
 	warm_write = table_warm_write(table);
+	if (!update->on_demand && !table->on_demand &&
+	    (rc = throughput_change(&table->changes,
+		 (struct throughput){table->read_units, table->write_units},
+		 (struct throughput){update->read_units, update->write_units}, update->now_ms, error)) !=
+		TIDE_OK)
+		return rc;
 	table->on_demand = update->on_demand;
 	table->read_units = update->read_units;
 	table->write_units = update->write_units;

@@ -283,14 +283,15 @@ write_stream(struct group *group, uint64_t in, const struct table *table)
 static tide_err
 write_billing(struct group *group, uint64_t in, const struct table *table)
 {
-	struct fact_number since, read, write;
+	struct fact_number since, read, write, changes[3];
 	struct member members[] = {
+	    FACT_CHANGES(&table->changes, changes),
 	    {BYTES_LITERAL("on_demand"), fact_bool(table->on_demand)},
 	    {BYTES_LITERAL("on_demand_since"), fact_number(table->on_demand_since_ms, &since)},
 	    {BYTES_LITERAL("read"), fact_number(table->read_units, &read)},
 	    {BYTES_LITERAL("write"), fact_number(table->write_units, &write)},
 	};
-	struct value v = {.type = VALUE_M, .map = {members, 4}};
+	struct value v = {.type = VALUE_M, .map = {members, sizeof members / sizeof *members}};
 
 	return fact_put(group, in, table->id, FACT_BILLING, "", &v);
 }

@@ -270,6 +270,16 @@ fact_member_number(const struct value *map, const char *name)
 	return v;
 }
 
+struct throughput_changes
+fact_changes(const struct value *map)
+{
+	return (struct throughput_changes){
+	    .increased_ms = fact_member_number(map, "increased"),
+	    .decreased_ms = fact_member_number(map, "decreased"),
+	    .decreases = fact_member_number(map, "decreases"),
+	};
+}
+
 bool
 fact_member_is(const struct value *map, const char *name)
 {

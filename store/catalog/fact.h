@@ -90,6 +90,15 @@ struct value fact_text(const char *text);
 struct value fact_bool(bool flag);
 struct value fact_number(uint64_t v, struct fact_number *text); /* lives as long as `text` */
 
+/* Members that tell of changes of throughput; `texts` has room for three numbers. */
+#define FACT_CHANGES(changes, texts)                                                                         \
+	{BYTES_LITERAL("decreased"), fact_number((changes)->decreased_ms, &(texts)[0])},                     \
+	    {BYTES_LITERAL("decreases"), fact_number((changes)->decreases, &(texts)[1])},                    \
+	{                                                                                                    \
+		BYTES_LITERAL("increased"), fact_number((changes)->increased_ms, &(texts)[2])                \
+	}
+struct throughput_changes fact_changes(const struct value *map);
+
 /** BYTES_NONE, 0, false: not there, or of another type. */
 struct bytes fact_member_text(const struct value *map, const char *name, enum value_type type);
 uint64_t fact_member_number(const struct value *map, const char *name);

@@ -66,9 +66,10 @@ has_capacity(const struct table_index *index)
 static tide_err
 put_capacity(struct group *group, uint64_t in, uint64_t table, const struct table_index *index)
 {
-	struct fact_number texts[6];
+	struct fact_number texts[6], changes[3];
 	char id[REGION_NAME_MAX + 1];
 	struct member members[] = {
+	    FACT_CHANGES(&index->changes, changes),
 	    {BYTES_LITERAL("max_read"), fact_number(index->read_units_max, &texts[0])},
 	    {BYTES_LITERAL("max_write"), fact_number(index->write_units_max, &texts[1])},
 	    {BYTES_LITERAL("read"), fact_number(index->read_units, &texts[2])},
@@ -251,6 +252,7 @@ build_capacity(const struct value *v, struct table_index *index)
 	index->warm_read_units = fact_member_number(v, "warm_read");
 	index->warm_write_units = fact_member_number(v, "warm_write");
 	index->write_units = fact_member_number(v, "write");
+	index->changes = fact_changes(v);
 }
 
 tide_err

@@ -42,6 +42,12 @@ struct tag {
 	struct bytes key, value;
 };
 
+/* When provisioned throughput was changed last; 0: never. */
+struct throughput_changes {
+	uint64_t increased_ms, decreased_ms;
+	uint64_t decreases; /* on the UTC day of the last one */
+};
+
 /* A secondary index as the table's facts say it shall be. What a shard has of it: store/shard/index.h. */
 struct table_index {
 	uint64_t id; /* unique in the table for ever */
@@ -56,6 +62,7 @@ struct table_index {
 	uint32_t order;
 	/* capacity, of GSIs only; as the table's own members of these names */
 	uint64_t read_units, write_units;
+	struct throughput_changes changes;
 	uint64_t read_units_max, write_units_max;
 	uint64_t warm_read_units, warm_write_units;
 };
@@ -84,6 +91,7 @@ struct table {
 	bool on_demand; /* PAY_PER_REQUEST */
 	uint64_t on_demand_since_ms; /* 0: never */
 	uint64_t read_units, write_units;
+	struct throughput_changes changes; /* of these */
 	bool deletion_protection; /* of this region's replica */
 	uint64_t created_ms;
 	/* settings of the whole table, the same in all of its replicas */

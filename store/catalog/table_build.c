@@ -88,6 +88,7 @@ build_billing(struct table *table, const struct value *v)
 	table->on_demand_since_ms = fact_member_number(v, "on_demand_since");
 	table->read_units = fact_member_number(v, "read");
 	table->write_units = fact_member_number(v, "write");
+	table->changes = fact_changes(v);
 }
 
 static struct replica *
