@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "api/backfill.h"
 #include "api/expiry.h"
 #include "api/heal.h"
 #include "api/membership.h"
@@ -33,10 +34,12 @@ struct maintenance {
 	pthread_t thread;
 	atomic_bool stopping;
 	uint64_t collect_ms, trim_ms, checkpoint_ms; /* not before */
-	struct complaint membership, rejoin, align, collect, trim, checkpoint, salvaging, expiring;
+	struct complaint membership, rejoin, align, collect, trim, checkpoint, salvaging, expiring,
+	    backfilling;
 	struct collect collect_walk;
 	struct salvage *salvage; /* NULL: nothing to be read */
 	struct expiry *expiry;
+	struct backfill backfill;
 	uint32_t collected;
 	struct heal heal;
 };
@@ -217,6 +220,19 @@ salvage(struct maintenance *m)
 	m->salvage = NULL;
 }
 
+/* Entries of indexes that came to tables with items. */
+static void
+backfill(struct maintenance *m)
+{
+	struct tide_error error;
+	bool more;
+
+	if (backfill_step(m->region, &m->backfill, &more, &error) != TIDE_OK)
+		complain(m, &m->backfilling, &error);
+	else if (more)
+		membership_poke(m->region);
+}
+
 static void
 checkpoint(struct maintenance *m)
 {
@@ -256,6 +272,7 @@ maintenance_turn(struct maintenance *m)
 	salvage(m);
 	if (expiry_step(m->region, m->expiry, now_ms(m), &error) != TIDE_OK)
 		complain(m, &m->expiring, &error);
+	backfill(m);
 	checkpoint(m);
 	if (now_ms(m) >= m->collect_ms) {
 		collect(m);
@@ -324,6 +341,9 @@ maintenance_new(struct region *region, const struct maintenance_options *options
 	m->collect.what = "collect";
 	m->salvaging.what = "salvage";
 	m->expiring.what = "expire";
+	m->backfilling.what = "backfill";
+	m->backfill.piece_bytes = m->options.backfill_bytes;
+	m->backfill.steps = m->options.backfill_steps;
 	m->checkpoint.what = "checkpoint";
 	m->trim.what = "trim";
 	m->collect_ms = now_ms(m) + COLLECT_EVERY_MS;

@@ -4,6 +4,7 @@
  *     every second, or when membership is poked   a step of membership; replicas that stand at the region's cut become ACTIVE
  *     the same                                    tables that rejoin are merged with what was loaded for them
  *     the same                                    a piece of the walk for expired items (expiry.h)
+ *     the same                                    some pieces of the backfill of indexes (backfill.h)
  *     when the journal has grown enough           a checkpoint
  *     every turn                                  a look at the disk (heal.h)
  *     every ten seconds                           tombstones and expired conflict entries that may go
@@ -20,6 +21,8 @@ struct maintenance;
 
 struct maintenance_options {
 	uint64_t retention_ms, retention_max_ms, checkpoint_bytes; /* 0: the configuration's */
+	size_t backfill_bytes; /* of an index's backfill in one step, and steps in a turn; 0: the defaults */
+	uint32_t backfill_steps;
 	uint64_t (*now_ms)(void *arg); /* milliseconds that only grow; NULL: the system's monotonic clock */
 	void *now_arg;
 };

@@ -86,6 +86,10 @@ print_advice(const char *name, const struct check_counts *counts)
 		    "%s: the store cannot be made again from the journal: start with an empty folder to load "
 		    "everything from its peers\n",
 		    name);
+	if (counts->store_faults == 0 && counts->index_faults > 0)
+		printf(
+		    "%s: the indexes can be made again from their tables' items: tidemark check --repair\n",
+		    name);
 	if (counts->journal_faults > 0)
 		printf("%s: what the journal has lost cannot be made again; the region serves what it holds, "
 		       "and peers "
@@ -109,6 +113,11 @@ check_folder(const char *name, const char *data, bool repair)
 	if (rc == TIDE_OK && repair && counts.store_faults > 0) {
 		printf("%s: making the store again from the journal\n", name);
 		if ((rc = shard_repair(&options, &error)) == TIDE_OK)
+			rc = shard_check(
+			    &options, &names, print_fault, (void *)(uintptr_t)name, &counts, &error);
+	} else if (rc == TIDE_OK && repair && counts.index_faults > 0) {
+		printf("%s: making indexes again from their tables' items\n", name);
+		if ((rc = shard_repair_indexes(&options, &error)) == TIDE_OK)
 			rc = shard_check(
 			    &options, &names, print_fault, (void *)(uintptr_t)name, &counts, &error);
 	}

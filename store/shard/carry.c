@@ -2,7 +2,7 @@
  * What goes with a region into a new incarnation: regional tables. Nobody else has them, so they are written into the new journal before
  * it takes the old one's place: as pieces of a snapshot, with versions of the new journal, so that everything else follows from replaying it.
  */
-#include "store/shard/group_priv.h"
+#include "store/shard/index_priv.h"
 
 #define PIECE_ITEMS 1000
 #define PIECE_BYTES (1u << 20)
@@ -45,6 +45,22 @@ goes(const struct table_fold *table)
 	return !table->shared && table->state == REPLICA_ACTIVE;
 }
 
+/* Its indexes, complete: they are made anew with its items. */
+static void
+note_indexes(const struct table_fold *table, struct buf *notes)
+{
+	for (uint32_t i = 0; i < table->n_indexes; i++) {
+		struct note note = {.kind = NOTE_INDEX,
+		    .table = table->id,
+		    .number = table->indexes[i].def.id,
+		    .step = INDEX_ADD,
+		    .key = buf_bytes(&table->indexes[i].form),
+		    .flag = true};
+
+		note_encode(&note, notes);
+	}
+}
+
 /* The states of the tables, and the clock: what was promised before holds. */
 static tide_err
 carry_notes(struct carry *carry, struct tide_error *error)
@@ -61,6 +77,8 @@ carry_notes(struct carry *carry, struct tide_error *error)
 
 		if (goes(live->tables[i]) && note.table > TABLE_BUILT_IN_MAX)
 			note_encode(&note, &notes);
+		if (goes(live->tables[i]))
+			note_indexes(live->tables[i], &notes);
 	}
 	carry->unit =
 	    (struct unit){.kind = UNIT_NOTE, .first_seq = carry->next_seq, .note = buf_bytes(&notes)};
@@ -69,13 +87,39 @@ carry_notes(struct carry *carry, struct tide_error *error)
 	return rc;
 }
 
+/* What the item counts in the table's indexes. */
 static tide_err
-add(struct carry *carry, uint64_t table, struct bytes key, const struct stored *stored)
+add_indexes(struct carry *carry, const struct table_fold *table, struct record *record)
+{
+	struct index_change *changes = arena_calloc(&carry->arena, table->n_indexes * sizeof *changes);
+	struct buf key = {0}, value = {0};
+	tide_err rc = changes == NULL ? TIDE_NOMEM : TIDE_OK;
+
+	record->index_changes = changes;
+	for (uint32_t i = 0; i < table->n_indexes && rc == TIDE_OK; i++) {
+		const struct index_def *def = &table->indexes[i].def;
+		uint64_t bytes;
+
+		buf_clear(&key);
+		buf_clear(&value);
+		if (!index_entry(def, record->key, record->image, &key, &value, &bytes))
+			continue;
+		rc = buf_check(&value);
+		changes[record->n_index_changes++] =
+		    (struct index_change){.index = def->id, .count_delta = 1, .bytes_delta = (int64_t)bytes};
+	}
+	buf_fini(&key);
+	buf_fini(&value);
+	return rc;
+}
+
+static tide_err
+add(struct carry *carry, const struct table_fold *table, struct bytes key, const struct stored *stored)
 {
 	struct record *record = &carry->records[carry->unit.n_records];
 	struct stored after = *stored;
 
-	*record = (struct record){.table = table,
+	*record = (struct record){.table = table->id,
 	    .seq = carry->unit.first_seq + carry->unit.n_records,
 	    .version = {stored->version.clock, carry->id},
 	    .key = arena_copy(&carry->arena, key),
@@ -89,7 +133,7 @@ add(struct carry *carry, uint64_t table, struct bytes key, const struct stored *
 	record->fingerprint_delta = stored_fingerprint(key, &after);
 	carry->unit.n_records++;
 	carry->bytes += key.n + stored->image.n;
-	return TIDE_OK;
+	return table->indexes != NULL ? add_indexes(carry, table, record) : TIDE_OK;
 }
 
 static tide_err
@@ -104,9 +148,9 @@ begin(struct carry *carry)
 }
 
 static tide_err
-carry_table(struct carry *carry, uint64_t table, struct tide_error *error)
+carry_table(struct carry *carry, const struct table_fold *table, struct tide_error *error)
 {
-	struct shard_scan_range range = {.table = table};
+	struct shard_scan_range range = {.table = table->id};
 	struct shard_scan *scan;
 	struct stored stored;
 	struct bytes key;
@@ -119,15 +163,15 @@ carry_table(struct carry *carry, uint64_t table, struct tide_error *error)
 		if ((rc = add(carry, table, key, &stored)) != TIDE_OK ||
 		    (carry->unit.n_records < PIECE_ITEMS && carry->bytes < PIECE_BYTES))
 			continue;
-		if ((rc = append(carry, table, error)) == TIDE_OK)
+		if ((rc = append(carry, table->id, error)) == TIDE_OK)
 			rc = begin(carry);
 	}
 	shard_scan_close(scan);
 	if (rc == TIDE_NOTFOUND)
-		rc = carry->unit.n_records > 0 ? append(carry, table, error) : TIDE_OK;
+		rc = carry->unit.n_records > 0 ? append(carry, table->id, error) : TIDE_OK;
 	return rc == TIDE_OK ? TIDE_OK
 			     : tide_fail(error, rc, "carrying table %016llx over: %s",
-				   (unsigned long long)table, tide_err_text(rc));
+				   (unsigned long long)table->id, tide_err_text(rc));
 }
 
 tide_err
@@ -146,7 +190,7 @@ shard__carry(struct shard *shard, struct jid id, const char *path, struct tide_e
 	rc = carry_notes(&carry, error);
 	for (size_t i = 0; i < shard->live.n_tables && rc == TIDE_OK; i++)
 		if (goes(shard->live.tables[i]))
-			rc = carry_table(&carry, shard->live.tables[i]->id, error);
+			rc = carry_table(&carry, shard->live.tables[i], error);
 	arena_fini(&carry.arena);
 	journal_close(carry.journal);
 	return rc;

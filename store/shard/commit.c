@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "base/pack.h"
-#include "store/shard/group_priv.h"
+#include "store/shard/index_priv.h"
 
 static tide_err
 add_table(struct group *group, uint64_t table, uint64_t **tables, uint32_t *n, uint32_t *room)
@@ -118,6 +118,8 @@ write_store(struct group *group)
 			if ((rc = buf_check(&group->key)) == TIDE_OK)
 				rc = buf_check(&group->raw);
 		}
+	if (rc == TIDE_OK)
+		index__write(group, batch);
 	if (rc == TIDE_OK && (any || group->first != NULL)) {
 		seen_put(batch, group->shard->work.id, group->next_seq - 1);
 		rc = kv_write(group->shard->kv, batch);
@@ -127,7 +129,7 @@ write_store(struct group *group)
 }
 
 /*
- * Tables whose items go. That can take long, so it is done without the lock; their replicas are gone for every reader before,
+ * Tables whose items, and indexes whose entries, go. That can take long, so it is done without the lock; they are gone for every reader before,
  * as half a table must not be read, nor be taken for a snapshot.
  */
 static tide_err
@@ -143,10 +145,11 @@ clear_tables(struct group *group)
 		if (table != NULL && table->state != REPLICA_CREATING)
 			table->state = REPLICA_ABSENT;
 	}
+	index__hide_dropped(group);
 	pthread_mutex_unlock(&shard->lock);
 	for (uint32_t i = 0; i < group->n_cleared && rc == TIDE_OK; i++)
 		rc = shard__clear_table(shard->kv, group->cleared[i]);
-	return rc;
+	return rc == TIDE_OK ? index__clear_dropped(group) : rc;
 }
 
 /* Store and fold move together under the lock: a snapshot or a view sees both at one sequence. */
@@ -154,7 +157,7 @@ static tide_err
 publish(struct group *group)
 {
 	struct shard *shard = group->shard;
-	tide_err rc = group->n_cleared > 0 ? clear_tables(group) : TIDE_OK;
+	tide_err rc = group->n_cleared > 0 || group->dropped != NULL ? clear_tables(group) : TIDE_OK;
 
 	pthread_mutex_lock(&shard->lock);
 	if (rc == TIDE_OK)

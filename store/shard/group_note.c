@@ -1,7 +1,7 @@
 /* A region's own bookkeeping, as notes. */
 #include <stdlib.h>
 
-#include "store/shard/group_priv.h"
+#include "store/shard/index_priv.h"
 
 /* May this note follow what the unit has, when on recovery it comes after all of the unit's records? */
 static bool
@@ -71,6 +71,7 @@ group__clear(struct group *group, uint64_t table)
 	group->cleared = cleared;
 	cleared[group->n_cleared++] = table;
 	/* What the group wrote before goes with the rest. */
+	index__forget(group, table, 0);
 	for (size_t i = 0; i < group->n_buckets; i++)
 		for (struct pending *p = group->buckets[i]; p != NULL; p = p->next)
 			if (p->table == table)

@@ -22,6 +22,7 @@ enum note_kind {
 	NOTE_REJOIN = 10, /* a replica that fell behind moves on in its rejoin: rejoin.c */
 	NOTE_DROP =
 	    11, /* an item left the store that the merged snapshot's source had seen, and had no more */
+	NOTE_INDEX = 12, /* an index of a table comes, goes, or is backfilled further: index.h */
 };
 
 enum load_step { LOAD_PIECE, LOAD_DONE, LOAD_RESTART };
@@ -34,22 +35,32 @@ enum rejoin_step {
 	REJOIN_END, /* all of it is merged: the snapshot's copy goes */
 };
 
+enum index_step {
+	INDEX_ADD = 32, /* `flag`: it is complete, as the table is empty */
+	INDEX_DROP,
+	INDEX_PIECE, /* backfilled up to the cursor */
+	INDEX_END, /* backfilled to the table's end */
+};
+
 struct note {
 	enum note_kind kind;
-	uint64_t table; /* STATE, SHARED, LOAD, COLLECT */
+	uint64_t table; /* STATE, SHARED, LOAD, COLLECT, DROP, INDEX */
 	enum replica_state state; /* STATE */
-	bool flag; /* SHARED: shared; MEMBER, FORKED: lost; COLLECT, DROP: it was live */
+	bool flag; /* SHARED: shared; MEMBER, FORKED: lost; COLLECT, DROP: it was live; INDEX: complete */
 	uint8_t region; /* MEMBER; LOAD: the source; FORKED: who knew */
 	uint16_t incarnation; /* MEMBER */
 	uint64_t
-	    number; /* MEMBER: nonce; LOAD: snapshot; COLLECT, DROP: bytes that go; FLOOR: sequence; FORKED: of the record */
+	    number; /* MEMBER: nonce; LOAD: snapshot; COLLECT, DROP: bytes that go; FLOOR: sequence; FORKED: of the record; INDEX: its id */
 	struct hlc clock; /* CLOCK; COLLECT: the version's; FLOOR: the mark's */
 	struct jid origin; /* COLLECT: the version's; FLOOR; CLOSED */
-	unsigned step; /* LOAD: load_step; REJOIN: rejoin_step */
-	struct bytes key; /* LOAD, REJOIN: cursor; COLLECT, DROP: key */
+	unsigned step; /* LOAD: load_step; REJOIN: rejoin_step; INDEX: index_step */
+	struct bytes key; /* LOAD, REJOIN, INDEX: cursor; COLLECT, DROP: key; INDEX_ADD: the definition */
 	uint64_t count, expected; /* LOAD, REJOIN: items in this piece; items in all */
 	fingerprint_t fingerprint; /* DROP: what goes */
 	struct vector vector, position; /* LOAD */
+	uint64_t items, entries, bytes; /* INDEX: items looked at in this piece, entries made, their size */
+	const struct index_change *index_changes; /* DROP: entries that go with the item */
+	uint32_t n_index_changes;
 };
 
 /** Append one note in msgpack form. */

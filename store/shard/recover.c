@@ -1,22 +1,24 @@
 /*
  * Recovery: the last checkpoint, then the journal from there. An unsynced store may have lost writes from the middle, so
  * replay starts at the checkpoint, not at the last write that the store shows. Replay is idempotent: items are after-images,
- * totals come from the checkpoint plus the records' deltas.
+ * totals come from the checkpoint plus the records' deltas, entries of indexes from the images and what each record says went.
  */
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "base/log.h"
-#include "store/shard/shard_priv.h"
+#include "store/shard/index_priv.h"
 
 #define BATCH_BYTES (4u << 20)
 
 tide_err
 shard__clear_store(struct kv *kv)
 {
-	static const uint8_t from = SPACE_ITEMS, to = SPACE_ITEMS + 1;
+	static const uint8_t from[] = {SPACE_ITEMS, SPACE_INDEXES},
+			     to[] = {SPACE_ITEMS + 1, SPACE_INDEXES + 1};
+	tide_err rc = kv_delete_range(kv, bytes_of(&from[0], 1), bytes_of(&to[0], 1));
 
-	return kv_delete_range(kv, bytes_of(&from, 1), bytes_of(&to, 1));
+	return rc == TIDE_OK ? kv_delete_range(kv, bytes_of(&from[1], 1), bytes_of(&to[1], 1)) : rc;
 }
 
 tide_err
@@ -31,7 +33,7 @@ shard__clear_table(struct kv *kv, uint64_t table)
 		rc = kv_delete_range(kv, buf_bytes(&from), buf_bytes(&to));
 	buf_fini(&from);
 	buf_fini(&to);
-	return rc;
+	return rc == TIDE_OK ? index__clear_table(kv, table) : rc;
 }
 
 struct replay {
@@ -39,6 +41,7 @@ struct replay {
 	struct kv_batch *batch;
 	size_t batch_bytes;
 	struct buf key, value;
+	struct index_replay indexes;
 };
 
 static tide_err
@@ -47,8 +50,17 @@ flush(struct replay *replay)
 	tide_err rc = kv_write(replay->kv, replay->batch);
 
 	kv_batch_clear(replay->batch);
-	replay->batch_bytes = 0;
+	replay->batch_bytes = replay->indexes.bytes = 0;
 	return rc;
+}
+
+/* When there is enough of it. */
+static tide_err
+flush_some(void *arg)
+{
+	struct replay *replay = arg;
+
+	return replay->batch_bytes + replay->indexes.bytes > BATCH_BYTES ? flush(replay) : TIDE_OK;
 }
 
 static tide_err
@@ -67,7 +79,21 @@ replay_record(struct replay *replay, const struct record *record)
 		return rc;
 	kv_batch_put(replay->batch, buf_bytes(&replay->key), buf_bytes(&replay->value));
 	replay->batch_bytes += replay->key.n + replay->value.n;
-	return replay->batch_bytes > BATCH_BYTES ? flush(replay) : TIDE_OK;
+	/* In one batch with the item, as they were written. */
+	if ((rc = index_replay_record(&replay->indexes, record)) != TIDE_OK)
+		return rc;
+	return flush_some(replay);
+}
+
+/* Indexes come, go, or take in what the store holds by now. */
+static tide_err
+replay_index(struct replay *replay, const struct note *note)
+{
+	tide_err rc;
+
+	if (note->kind == NOTE_INDEX && note->step != INDEX_ADD && (rc = flush(replay)) != TIDE_OK)
+		return rc;
+	return index_replay_note(&replay->indexes, note);
 }
 
 static tide_err
@@ -98,9 +124,11 @@ replay_notes(struct replay *replay, struct arena *arena, struct bytes field)
 				return rc;
 			kv_batch_delete(replay->batch, buf_bytes(&replay->key));
 			replay->batch_bytes += replay->key.n;
-			if (replay->batch_bytes > BATCH_BYTES && (rc = flush(replay)) != TIDE_OK)
+			if ((rc = replay_index(replay, &note)) != TIDE_OK ||
+			    (rc = flush_some(replay)) != TIDE_OK)
 				return rc;
-		}
+		} else if (note.kind == NOTE_INDEX && (rc = replay_index(replay, &note)) != TIDE_OK)
+			return rc;
 	}
 	return rc == TIDE_NOTFOUND ? TIDE_OK : rc;
 }
@@ -230,6 +258,8 @@ shard__recover(struct shard *shard, struct tide_error *error)
 		return tide_fail(error, rc, "cannot empty the store: %s", tide_err_text(rc));
 	if ((replay.batch = kv_batch_new(shard->kv)) == NULL)
 		return tide_fail(error, TIDE_NOMEM, NULL);
+	replay.indexes = (struct index_replay){
+	    .shard = shard, .batch = replay.batch, .flush = flush_some, .flush_arg = &replay};
 	rc = replay_journal(&replay, shard, error);
 	if (rc == TIDE_OK && seen > shard->live.last_seq)
 		rc = tide_fail(error, TIDE_CORRUPT,
@@ -243,5 +273,6 @@ shard__recover(struct shard *shard, struct tide_error *error)
 	kv_batch_free(replay.batch);
 	buf_fini(&replay.key);
 	buf_fini(&replay.value);
+	index_replay_fini(&replay.indexes);
 	return rc;
 }

@@ -19,7 +19,7 @@
  *     a         s         covers a          not          s comes: it is greater
  *     a         s         not               not          a conflict: the greater stays, the other is logged
  */
-#include "store/shard/group_priv.h"
+#include "store/shard/index_priv.h"
 
 #define LOOKED_AT_MAX 5000 /* keys in a step: the committer must not stand still */
 
@@ -219,6 +219,10 @@ drop(struct merge *merge, struct unit_build *unit, struct pending *pending)
 
 	if (merge->table->id != TABLE_CONFLICTS)
 		note.fingerprint = stored_fingerprint(pending->key, &pending->stored);
+	if (merge->table->indexes != NULL &&
+	    (rc = index__change(merge->group, merge->table, pending->key, &pending->stored, NULL,
+		 &note.index_changes, &note.n_index_changes)) != TIDE_OK)
+		return rc;
 	note_encode(&note, &unit->note);
 	if ((rc = buf_check(&unit->note)) == TIDE_OK)
 		rc = fold_note(&merge->group->shard->work, &note);
