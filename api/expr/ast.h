@@ -1,5 +1,6 @@
 /*
- * Inside api/expr: the tree that the grammar builds, and what its passes share.
+ * Inside api/expr, and for api/partiql, which makes the same trees of its statements: the tree that the grammar builds, and what
+ * its passes share.
  *
  *     text --lexer.re--> tokens --grammar.y--> tree --check*.c--> checked tree --condition.c, update.c, ...--> result
  *
@@ -54,6 +55,14 @@ enum expr_op {
 	EXPR_OP_PLUS,
 	EXPR_OP_MINUS,
 };
+
+/* Is it true or false of an item? */
+static inline bool
+expr_op_is_condition(enum expr_op op)
+{
+	return (op >= EXPR_OP_EQ && op <= EXPR_OP_NOT) ||
+	       (op >= EXPR_OP_ATTRIBUTE_EXISTS && op <= EXPR_OP_CONTAINS);
+}
 
 struct expr_node {
 	enum expr_op op;
@@ -139,6 +148,9 @@ struct expr_projection {
 /* parse.c: what a checked builder has built. TIDE_NOMEM. */
 tide_err expr_condition_new(struct expr_builder *b, const struct expr_condition **out);
 tide_err expr_update_new(struct expr_builder *b, struct expr_action **sorted, const struct expr_update **out);
+
+/** The same of a projection whose paths are resolved and not too deep; refuses those that overlap. */
+tide_err expr_projection_new(struct expr_builder *b, const struct expr_projection **out);
 
 /* lexer.re */
 struct expr_lexer {

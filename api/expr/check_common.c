@@ -12,6 +12,8 @@ expr_invalid(struct expr_builder *b, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	if (b->kind == EXPR_STATEMENT)
+		return tide_fail(b->error, TIDE_VALIDATION, "%s", text);
 	return tide_fail(b->error, TIDE_VALIDATION, "Invalid %s: %s", expr_kind_name(b->kind), text);
 }
 
@@ -24,7 +26,8 @@ expr_check_written_path(struct expr_builder *b, const struct expr_path *path)
 		if (step->is_index && step->index > INT32_MAX)
 			return expr_invalid(b, "List index is not within the allowable range; index: [%.*s]",
 			    (int)step->name.n, step->name.at);
-		if (!step->is_index && !step->placeholder && expr_word_reserved(step->name))
+		if (!step->is_index && !step->placeholder && b->kind != EXPR_STATEMENT &&
+		    expr_word_reserved(step->name))
 			return expr_invalid(b, "Attribute name is a reserved keyword; reserved keyword: %.*s",
 			    (int)step->name.n, step->name.at);
 	}
@@ -46,7 +49,7 @@ expr_check_function(struct expr_builder *b, const struct expr_node *node, bool n
 
 	if (node->op == EXPR_OP_UNKNOWN)
 		return function_fail(b, "Invalid function name", node);
-	if (b->kind == EXPR_UPDATE) {
+	if (b->kind == EXPR_UPDATE || b->actions != NULL) {
 		if (!updates)
 			return function_fail(b, "The function is not allowed in an update expression", node);
 		misplaced = nested && node->op == EXPR_OP_LIST_APPEND;
@@ -54,7 +57,8 @@ expr_check_function(struct expr_builder *b, const struct expr_node *node, bool n
 		if (updates)
 			return function_fail(
 			    b, "The function is not allowed in a condition expression", node);
-		misplaced = nested != (node->op == EXPR_OP_SIZE);
+		/* in a statement a condition may be an operand: attribute_exists(a) = true */
+		misplaced = b->kind != EXPR_STATEMENT && nested != (node->op == EXPR_OP_SIZE);
 	}
 	if (misplaced)
 		return function_fail(
@@ -100,6 +104,8 @@ expr_resolve_path(struct expr_builder *b, struct expr_path *path)
 tide_err
 expr_resolve_value(struct expr_builder *b, struct expr_node *node)
 {
+	if (node->value != NULL) /* a statement's */
+		return TIDE_OK;
 	if ((node->value = expr_scope_use_value(b->scope, node->text)) == NULL)
 		return expr_invalid(b,
 		    "An expression attribute value used in expression is not defined; attribute value: %.*s",
@@ -156,7 +162,7 @@ expr_check_needs_path(struct expr_builder *b, const struct expr_node *node)
 	    expr_op_name(node->op));
 }
 
-/* What is known of an operand's type before there is an item: of :values and of size(). */
+/* What is known of an operand's type before there is an item: of :values, of size(), and of conditions. */
 tide_err
 expr_check_types(struct expr_builder *b, const struct expr_node *node, uint32_t allowed)
 {
@@ -167,6 +173,8 @@ expr_check_types(struct expr_builder *b, const struct expr_node *node, uint32_t 
 			type = arg->value->type;
 		else if (arg->op == EXPR_OP_SIZE)
 			type = VALUE_N;
+		else if (expr_op_is_condition(arg->op))
+			type = VALUE_BOOL;
 		else
 			continue;
 		if ((allowed & UINT32_C(1) << type) == 0)

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-/* An operand's value that is in no item: what size() says. */
+/* An operand's value that is in no item: what size() says, or a condition. */
 struct scratch {
 	struct value value;
 	char text[24];
@@ -52,7 +52,9 @@ value_length(const struct value *value, size_t *n)
 	return false;
 }
 
-/* NULL: the operand has no value. The checks let no operand be anything but a path, a :value or size(). */
+static bool eval(const struct expr_node *node, const struct value *item);
+
+/* NULL: the operand has no value. The checks let no operand be anything but a path, a :value, size() or, in a statement, a condition. */
 static const struct value *
 operand(const struct expr_node *node, const struct value *item, struct scratch *scratch)
 {
@@ -63,6 +65,11 @@ operand(const struct expr_node *node, const struct value *item, struct scratch *
 		return node->value;
 	if (node->op == EXPR_OP_PATH)
 		return expr_path_find(node->path, item);
+	if (node->op != EXPR_OP_SIZE) {
+		scratch->value.type = VALUE_BOOL;
+		scratch->value.boolean = eval(node, item);
+		return &scratch->value;
+	}
 	value = operand(node->args, item, scratch);
 	if (value == NULL || !value_length(value, &n))
 		return NULL;

@@ -32,6 +32,7 @@ enum expr_kind {
 	EXPR_KEY_CONDITION,
 	EXPR_UPDATE,
 	EXPR_PROJECTION,
+	EXPR_STATEMENT, /* no text of its own: a part of a PartiQL statement. The sentences name no parameter */
 };
 
 const char *expr_kind_name(enum expr_kind kind);
@@ -104,10 +105,22 @@ bool expr_condition_eval(const struct expr_condition *condition, const struct va
 /** The distinct top-level attribute names that it refers to, sorted; the count is returned. Valid as long as it is. */
 uint32_t expr_condition_names(const struct expr_condition *condition, const struct bytes **names);
 
-/* The key of a table or an index. `sort.at` NULL: there is no sort key. */
+#define EXPR_KEYS_MORE_MAX 3
+
+struct expr_key_attribute {
+	struct bytes name;
+	enum value_type type;
+};
+
+/*
+ * The key of a table or an index. `sort.at` NULL: there is no sort key. Keys of several attributes, as global indexes may have them: what
+ * follows the first partition attribute and the first sort attribute.
+ */
 struct expr_key_schema {
 	struct bytes partition, sort;
 	enum value_type partition_type, sort_type;
+	struct expr_key_attribute more_partitions[EXPR_KEYS_MORE_MAX], more_sorts[EXPR_KEYS_MORE_MAX];
+	uint8_t n_more_partitions, n_more_sorts;
 };
 
 enum expr_range {
@@ -123,7 +136,11 @@ enum expr_range {
 
 struct expr_key_condition {
 	struct value partition;
-	enum expr_range range;
+	struct value more_partitions[EXPR_KEYS_MORE_MAX]; /* as many as the schema has */
+	uint8_t n_more_partitions;
+	struct value equal_sorts[EXPR_KEYS_MORE_MAX]; /* of the first sort attributes: each equals this */
+	uint8_t n_equal_sorts;
+	enum expr_range range; /* of the sort attribute behind those */
 	struct value low; /* the operand; the lower bound of BETWEEN; the prefix of BEGINS_WITH */
 	struct value high; /* the upper bound of BETWEEN */
 };
@@ -143,7 +160,7 @@ tide_err expr_key_condition_check(const struct expr_condition *condition, struct
 tide_err expr_key_condition_derive(const struct expr_condition *condition,
     const struct expr_key_schema *schema, struct expr_key_condition *out, struct tide_error *error);
 
-/** Whether a sort key is in the range; `sort` has the schema's type. */
+/** Whether a sort key is in the range (of a key of several attributes: the one that it is about); `sort` has the schema's type. */
 bool expr_key_condition_matches(const struct expr_key_condition *condition, const struct value *sort);
 
 /** TIDE_VALIDATION when a Query's filter (may be NULL) refers to a key attribute of what is queried. */

@@ -190,6 +190,7 @@ first_token(enum expr_kind kind)
 	case EXPR_CONDITION:
 	case EXPR_FILTER:
 	case EXPR_KEY_CONDITION:
+	case EXPR_STATEMENT:
 		break;
 	}
 	return EXPR_T_START_CONDITION;

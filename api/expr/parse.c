@@ -11,6 +11,7 @@ expr_kind_name(enum expr_kind kind)
 	    [EXPR_KEY_CONDITION] = "KeyConditionExpression",
 	    [EXPR_UPDATE] = "UpdateExpression",
 	    [EXPR_PROJECTION] = "ProjectionExpression",
+	    [EXPR_STATEMENT] = "Statement",
 	};
 
 	return names[kind];
@@ -196,6 +197,17 @@ projection_new(struct expr_builder *b, struct expr_action **sorted, const struct
 		return rc;
 	*out = projection;
 	return TIDE_OK;
+}
+
+tide_err
+expr_projection_new(struct expr_builder *b, const struct expr_projection **out)
+{
+	struct expr_action **sorted;
+	tide_err rc;
+
+	if ((rc = expr_tree_sort(b, &sorted)) != TIDE_OK || (rc = expr_tree_check(b, sorted)) != TIDE_OK)
+		return rc;
+	return projection_new(b, sorted, out);
 }
 
 tide_err

@@ -1,0 +1,711 @@
+/*
+ * The plan of a SELECT. Conditions on key attributes are multiplied out: what AND and OR make of them is a list of branches,
+ * each a conjunction. When every branch holds the partition key equal to one value the statement is read as that many parts;
+ * otherwise everything is read. Conditions on other attributes, and those under NOT or <>, stay as they are: filters.
+ */
+#include "api/partiql/tree.h"
+
+#include <stdlib.h>
+
+#define PARTITIONS_MAX (1 + EXPR_KEYS_MORE_MAX)
+
+/* A condition on the sort key. */
+struct sort_condition {
+	const struct expr_node *node;
+	const struct value *equal; /* of an IN: this one of its values */
+	struct sort_condition *next;
+};
+
+struct filter {
+	const struct expr_node *node;
+	struct filter *next;
+};
+
+/* One conjunction. Branches share the tails of their lists. */
+struct branch {
+	const struct value *partitions[PARTITIONS_MAX]; /* NULL: not held equal to anything */
+	bool contradicts; /* two values for one partition attribute */
+	bool touches_sort; /* a filter is about the sort key */
+	struct sort_condition *sort;
+	struct filter *filters;
+	struct branch *next;
+};
+
+struct branches {
+	struct branch *first, *last;
+	uint32_t n;
+};
+
+struct planner {
+	struct arena *arena;
+	const struct expr_key_schema *schema;
+	struct expr_key_attribute partitions[PARTITIONS_MAX];
+	uint32_t n_partitions;
+	bool nomem, too_many;
+};
+
+/* ---- which conditions are about the key ---- */
+
+static bool
+is_path_of(const struct expr_node *node, struct bytes name)
+{
+	return name.at != NULL && node->op == EXPR_OP_PATH && node->path->n == 1 &&
+	       bytes_equal(node->path->first->name, name);
+}
+
+static bool
+mentions(const struct expr_node *node, struct bytes name)
+{
+	if (node->op == EXPR_OP_VALUE || name.at == NULL)
+		return false;
+	if (node->op == EXPR_OP_PATH)
+		return bytes_equal(node->path->first->name, name);
+	for (node = node->args; node != NULL; node = node->next) {
+		if (mentions(node, name))
+			return true;
+	}
+	return false;
+}
+
+/* A comparison of the key attribute with values; `flipped`: value = key. */
+static bool
+compares(const struct expr_node *node, struct bytes name)
+{
+	const struct expr_node *first = node->args;
+
+	switch (node->op) {
+	case EXPR_OP_EQ:
+	case EXPR_OP_LT:
+	case EXPR_OP_LE:
+	case EXPR_OP_GT:
+	case EXPR_OP_GE:
+		return (is_path_of(first, name) && first->next->op == EXPR_OP_VALUE) ||
+		       (first->op == EXPR_OP_VALUE && is_path_of(first->next, name));
+	case EXPR_OP_IN:
+	case EXPR_OP_BETWEEN:
+	case EXPR_OP_BEGINS_WITH:
+		if (!is_path_of(first, name))
+			return false;
+		for (const struct expr_node *arg = first->next; arg != NULL; arg = arg->next) {
+			if (arg->op != EXPR_OP_VALUE)
+				return false;
+		}
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Which partition attribute a condition holds equal to a value, from 0; n_partitions: none. */
+static uint32_t
+partition_of(const struct planner *p, const struct expr_node *node)
+{
+	uint32_t i = node->op == EXPR_OP_EQ || node->op == EXPR_OP_IN ? 0 : p->n_partitions;
+
+	while (i < p->n_partitions && !compares(node, p->partitions[i].name))
+		i++;
+	return i;
+}
+
+static bool
+is_partition_condition(const struct planner *p, const struct expr_node *node)
+{
+	return partition_of(p, node) < p->n_partitions;
+}
+
+static bool
+is_sort_condition(const struct planner *p, const struct expr_node *node)
+{
+	return p->schema->sort.at != NULL && compares(node, p->schema->sort);
+}
+
+/* Is there anything in it to multiply out? */
+static bool
+is_about_key(const struct planner *p, const struct expr_node *node)
+{
+	if (node->op == EXPR_OP_AND || node->op == EXPR_OP_OR) {
+		for (node = node->args; node != NULL; node = node->next) {
+			if (is_about_key(p, node))
+				return true;
+		}
+		return false;
+	}
+	return is_partition_condition(p, node) || is_sort_condition(p, node);
+}
+
+/* ---- multiplying out ---- */
+
+static void *
+alloc(struct planner *p, size_t n)
+{
+	void *at = arena_calloc(p->arena, n);
+
+	p->nomem |= at == NULL;
+	return at;
+}
+
+static void
+branch_append(struct planner *p, struct branches *list, const struct branch *from)
+{
+	struct branch *branch;
+
+	/* more than can be read; whether that matters is known when all have been seen */
+	if (list->n > 2 * PARTIQL_READS_MAX) {
+		p->too_many = true;
+		return;
+	}
+	if ((branch = alloc(p, sizeof *branch)) == NULL)
+		return;
+	*branch = *from;
+	branch->next = NULL;
+	if (list->first == NULL)
+		list->first = branch;
+	else
+		list->last->next = branch;
+	list->last = branch;
+	list->n++;
+}
+
+static void
+branch_partition(struct branch *branch, uint32_t i, const struct value *value)
+{
+	if (branch->partitions[i] == NULL)
+		branch->partitions[i] = value;
+	else
+		branch->contradicts |= !value_equal(branch->partitions[i], value);
+}
+
+static void
+branch_sort(struct planner *p, struct branch *branch, const struct expr_node *node, const struct value *equal)
+{
+	struct sort_condition *condition = alloc(p, sizeof *condition);
+
+	if (condition == NULL)
+		return;
+	condition->node = node;
+	condition->equal = equal;
+	condition->next = branch->sort;
+	branch->sort = condition;
+}
+
+static void
+branch_filter(struct planner *p, struct branch *branch, const struct expr_node *node)
+{
+	struct filter *filter = alloc(p, sizeof *filter);
+
+	if (filter == NULL)
+		return;
+	filter->node = node;
+	filter->next = branch->filters;
+	branch->filters = filter;
+	branch->touches_sort |= mentions(node, p->schema->sort);
+}
+
+/* One condition added to one branch: an IN makes a branch for each of its values. */
+static void
+add_leaf(struct planner *p, const struct branch *before, const struct expr_node *node, struct branches *out)
+{
+	bool partition = is_partition_condition(p, node), sort = is_sort_condition(p, node);
+	const struct expr_node *value = partition || sort ? node->args->next : NULL;
+	struct branch branch;
+
+	if (value != NULL && node->args->op == EXPR_OP_VALUE)
+		value = node->args;
+	do {
+		branch = *before;
+		if (partition)
+			branch_partition(&branch, partition_of(p, node), value->value);
+		else if (sort)
+			branch_sort(p, &branch, node, node->op == EXPR_OP_IN ? value->value : NULL);
+		else
+			branch_filter(p, &branch, node);
+		branch_append(p, out, &branch);
+		value = node->op == EXPR_OP_IN && value != NULL ? value->next : NULL;
+	} while (value != NULL);
+}
+
+/* Recursion is as deep as the tree; EXPR_OPERATORS_MAX bounds it. */
+static struct branches
+multiply(struct planner *p, struct branches before, const struct expr_node *node)
+{
+	struct branches out = {0}, part;
+
+	if (node->op == EXPR_OP_AND) {
+		for (node = node->args; node != NULL; node = node->next)
+			before = multiply(p, before, node);
+		return before;
+	}
+	if (node->op == EXPR_OP_OR && is_about_key(p, node)) {
+		for (node = node->args; node != NULL; node = node->next) {
+			part = multiply(p, before, node);
+			for (const struct branch *branch = part.first; branch != NULL; branch = branch->next)
+				branch_append(p, &out, branch);
+		}
+		return out;
+	}
+	for (const struct branch *branch = before.first; branch != NULL; branch = branch->next)
+		add_leaf(p, branch, node, &out);
+	return out;
+}
+
+/* Whatever else holds, does the condition hold that partition attribute equal to something? */
+static bool
+holds_partition(const struct planner *p, const struct expr_node *node, uint32_t i)
+{
+	bool all = node->op == EXPR_OP_OR;
+
+	if (node->op != EXPR_OP_AND && node->op != EXPR_OP_OR)
+		return partition_of(p, node) == i;
+	for (node = node->args; node != NULL; node = node->next) {
+		if (holds_partition(p, node, i) != all)
+			return !all;
+	}
+	return all;
+}
+
+static bool
+is_keyed(const struct planner *p, const struct branches *list, const struct expr_condition *where)
+{
+	for (uint32_t i = 0; i < p->n_partitions; i++) {
+		if (where == NULL || !holds_partition(p, where->root, i))
+			return false;
+	}
+	for (const struct branch *branch = list->first; branch != NULL; branch = branch->next) {
+		if (branch->contradicts)
+			return false;
+	}
+	return true;
+}
+
+/* ---- the range of one branch ---- */
+
+static tide_err
+check_type(struct bytes name, enum value_type type, const struct value *value, struct tide_error *error)
+{
+	if (value->type != type)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "Key attribute's data type should match its data type in table's schema: Key %.*s",
+		    (int)name.n, (const char *)name.at);
+	if (type != VALUE_N && value->text.n == 0)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "One or more parameter values are not valid. The AttributeValue for a key attribute "
+		    "cannot "
+		    "contain an empty %s value. Key: %.*s",
+		    type == VALUE_S ? "string" : "binary", (int)name.n, (const char *)name.at);
+	return TIDE_OK;
+}
+
+/* What may be at most and at least; an equality is both. `prefix`: all that begins with `low`. */
+struct bounds {
+	const struct value *low, *high;
+	bool low_open, high_open, prefix;
+};
+
+static struct bounds
+bounds_of(const struct sort_condition *condition)
+{
+	const struct expr_node *node = condition->node, *first = node->args;
+	bool flipped = first->op == EXPR_OP_VALUE;
+	const struct value *value = flipped ? first->value : first->next->value;
+
+	switch (node->op) {
+	case EXPR_OP_IN:
+		return (struct bounds){.low = condition->equal, .high = condition->equal};
+	case EXPR_OP_BETWEEN:
+		return (struct bounds){.low = value, .high = first->next->next->value};
+	case EXPR_OP_BEGINS_WITH:
+		return (struct bounds){.low = value, .prefix = true};
+	case EXPR_OP_LT:
+	case EXPR_OP_LE:
+		if (flipped)
+			return (struct bounds){.low = value, .low_open = node->op == EXPR_OP_LT};
+		return (struct bounds){.high = value, .high_open = node->op == EXPR_OP_LT};
+	case EXPR_OP_GT:
+	case EXPR_OP_GE:
+		if (flipped)
+			return (struct bounds){.high = value, .high_open = node->op == EXPR_OP_GT};
+		return (struct bounds){.low = value, .low_open = node->op == EXPR_OP_GT};
+	default:
+		return (struct bounds){.low = value, .high = value};
+	}
+}
+
+/* Both: what begins with a prefix, and other bounds, stays the prefix if it is the narrower from below. */
+static void
+narrow(struct bounds *bounds, const struct bounds *by)
+{
+	int order;
+
+	if (by->low != NULL) {
+		order = bounds->low != NULL ? value_compare(by->low, bounds->low) : 1;
+		if (order > 0) {
+			bounds->low = by->low;
+			bounds->low_open = by->low_open;
+			bounds->prefix = by->prefix;
+		} else if (order == 0) {
+			bounds->low_open |= by->low_open;
+			bounds->prefix |= by->prefix;
+		}
+	}
+	if (by->high != NULL) {
+		order = bounds->high != NULL ? value_compare(by->high, bounds->high) : -1;
+		if (order < 0) {
+			bounds->high = by->high;
+			bounds->high_open = by->high_open;
+		} else if (order == 0) {
+			bounds->high_open |= by->high_open;
+		}
+	}
+}
+
+/* As one condition: what it takes in beyond the bounds the filter leaves out. */
+static void
+set_range(struct expr_key_condition *key, const struct bounds *bounds)
+{
+	if (bounds->low != NULL)
+		key->low = *bounds->low;
+	if (bounds->prefix && bounds->high == NULL) {
+		key->range = EXPR_RANGE_BEGINS_WITH;
+	} else if (bounds->low != NULL && bounds->high != NULL) {
+		key->high = *bounds->high;
+		key->range =
+		    value_compare(bounds->low, bounds->high) == 0 ? EXPR_RANGE_EQ : EXPR_RANGE_BETWEEN;
+	} else if (bounds->low != NULL) {
+		key->range = bounds->low_open ? EXPR_RANGE_GT : EXPR_RANGE_GE;
+	} else if (bounds->high != NULL) {
+		key->low = *bounds->high;
+		key->range = bounds->high_open ? EXPR_RANGE_LT : EXPR_RANGE_LE;
+	}
+}
+
+/* A branch as it is planned. */
+struct part {
+	struct partiql_read read;
+	struct bounds bounds;
+	const struct branch *branch;
+};
+
+static tide_err
+part_of(const struct planner *p, const struct branch *branch, struct part *out, struct tide_error *error)
+{
+	const struct expr_key_schema *schema = p->schema;
+	struct bounds bounds;
+	tide_err rc = TIDE_OK;
+
+	*out = (struct part){.branch = branch};
+	for (uint32_t i = 0; i < p->n_partitions && rc == TIDE_OK; i++) {
+		rc = check_type(p->partitions[i].name, p->partitions[i].type, branch->partitions[i], error);
+		if (i == 0)
+			out->read.key.partition = *branch->partitions[0];
+		else
+			out->read.key.more_partitions[out->read.key.n_more_partitions++] =
+			    *branch->partitions[i];
+	}
+	for (const struct sort_condition *c = branch->sort; c != NULL && rc == TIDE_OK; c = c->next) {
+		bounds = bounds_of(c);
+		if (bounds.low != NULL)
+			rc = check_type(schema->sort, schema->sort_type, bounds.low, error);
+		if (rc == TIDE_OK && bounds.high != NULL)
+			rc = check_type(schema->sort, schema->sort_type, bounds.high, error);
+		if (rc == TIDE_OK)
+			narrow(&out->bounds, &bounds);
+	}
+	if (rc == TIDE_OK)
+		set_range(&out->read.key, &out->bounds);
+	out->read.filters = branch->filters;
+	return rc;
+}
+
+/* ---- the order of the parts ---- */
+
+static int
+partition_order(const struct expr_key_condition *a, const struct expr_key_condition *b)
+{
+	int order = value_compare(&a->partition, &b->partition);
+
+	for (uint32_t i = 0; i < a->n_more_partitions && order == 0; i++)
+		order = value_compare(&a->more_partitions[i], &b->more_partitions[i]);
+	return order;
+}
+
+static int
+part_order(const void *x, const void *y)
+{
+	const struct part *a = x, *b = y;
+	int order = partition_order(&a->read.key, &b->read.key);
+
+	if (order != 0 || (a->bounds.low == NULL && b->bounds.low == NULL))
+		return order;
+	if (a->bounds.low == NULL || b->bounds.low == NULL)
+		return a->bounds.low == NULL ? -1 : 1;
+	order = value_compare(a->bounds.low, b->bounds.low);
+	return order != 0 ? order : a->bounds.low_open - b->bounds.low_open;
+}
+
+/* Nothing of `b`, which begins where `a` begins or later, is in `a`. */
+static bool
+ends_before(const struct bounds *a, const struct bounds *b)
+{
+	int order;
+
+	if (b->low == NULL)
+		return false;
+	if (a->prefix && (b->low->text.n < a->low->text.n ||
+			     !bytes_equal(bytes_of(b->low->text.at, a->low->text.n), a->low->text)))
+		return true;
+	if (a->high == NULL)
+		return false;
+	order = value_compare(a->high, b->low);
+	return order < 0 || (order == 0 && (a->high_open || b->low_open));
+}
+
+static bool
+is_empty(const struct bounds *bounds)
+{
+	int order;
+
+	if (bounds->low == NULL || bounds->high == NULL)
+		return false;
+	order = value_compare(bounds->low, bounds->high);
+	return order > 0 || (order == 0 && (bounds->low_open || bounds->high_open));
+}
+
+/*
+ * Parts of one partition that overlap would give an item twice. DynamoDB refuses them, unless one has a condition on the sort key
+ * that is a filter: then the partition is read once, and the filter does the rest.
+ */
+static tide_err
+join_parts(struct part *parts, uint32_t *n, struct tide_error *error)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < *n; i++) {
+		struct part *last = kept > 0 ? &parts[kept - 1] : NULL;
+		bool same = last != NULL && partition_order(&last->read.key, &parts[i].read.key) == 0;
+
+		if (!same || is_empty(&parts[i].bounds) || is_empty(&last->bounds) ||
+		    ends_before(&last->bounds, &parts[i].bounds)) {
+			parts[kept++] = parts[i];
+			continue;
+		}
+		if (!last->branch->touches_sort && !parts[i].branch->touches_sort)
+			return tide_fail(error, TIDE_VALIDATION,
+			    "Overlapping conditions with range keys are not supported in where clause");
+		last->bounds = (struct bounds){0};
+		last->read.key.range = EXPR_RANGE_ALL;
+	}
+	*n = kept;
+	return TIDE_OK;
+}
+
+static void
+reverse(struct partiql_read *at, uint32_t n)
+{
+	for (uint32_t i = 0; i < n / 2; i++) {
+		struct partiql_read x = at[i];
+
+		at[i] = at[n - 1 - i];
+		at[n - 1 - i] = x;
+	}
+}
+
+/* Parts are in ascending order: turn round what descends. */
+static void
+order_reads(struct partiql_read *at, uint32_t n, bool partitions_descend, bool sort_descends)
+{
+	if (partitions_descend)
+		reverse(at, n);
+	if (partitions_descend == sort_descends)
+		return;
+	for (uint32_t i = 0, j; i < n; i = j) {
+		for (j = i + 1; j < n && partition_order(&at[i].key, &at[j].key) == 0; j++)
+			;
+		reverse(at + i, j - i);
+	}
+}
+
+static tide_err
+read_order(const struct partiql_statement *statement, const struct expr_key_schema *schema, bool keyed,
+    bool *partitions_descend, bool *sort_descends, bool *by_partition, struct tide_error *error)
+{
+	*partitions_descend = *sort_descends = *by_partition = false;
+	for (uint32_t i = 0; i < statement->n_order; i++) {
+		const struct partiql_order *order = &statement->order[i];
+
+		if (bytes_equal(order->name, schema->partition)) {
+			*partitions_descend = order->descending;
+			*by_partition = true;
+		} else if (schema->sort.at != NULL && bytes_equal(order->name, schema->sort)) {
+			*sort_descends = order->descending;
+		} else {
+			return tide_fail(error, TIDE_VALIDATION,
+			    "Variable reference %.*s in ORDER BY clause must be part of the primary key",
+			    (int)order->name.n, (const char *)order->name.at);
+		}
+	}
+	if (statement->n_order > 0 && !keyed)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "Must have at least one non-optional hash key condition in WHERE clause when using ORDER "
+		    "BY "
+		    "clause.");
+	return TIDE_OK;
+}
+
+/* ---- all ---- */
+
+static tide_err
+make_reads(struct planner *p, const struct partiql_statement *statement, const struct branches *branches,
+    struct partiql_plan *out, struct tide_error *error)
+{
+	struct part *parts = arena_calloc(p->arena, branches->n * sizeof *parts);
+	struct partiql_read *reads = arena_calloc(p->arena, branches->n * sizeof *reads);
+	bool partitions_descend, sort_descends, by_partition;
+	uint32_t n = 0;
+	tide_err rc;
+
+	if (parts == NULL || reads == NULL)
+		return tide_fail(error, TIDE_NOMEM, NULL);
+	for (const struct branch *branch = branches->first; branch != NULL; branch = branch->next) {
+		if ((rc = part_of(p, branch, &parts[n++], error)) != TIDE_OK)
+			return rc;
+	}
+	qsort(parts, n, sizeof *parts, part_order);
+	if ((rc = join_parts(parts, &n, error)) != TIDE_OK ||
+	    (rc = read_order(statement, p->schema, true, &partitions_descend, &sort_descends, &by_partition,
+		 error)) != TIDE_OK)
+		return rc;
+	if (statement->n_order > 0 && !by_partition &&
+	    partition_order(&parts[0].read.key, &parts[n - 1].read.key) != 0)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "Must have hash key in ORDER BY clause when more than one hash key condition specified "
+		    "in "
+		    "WHERE clause.");
+	out->whole_key = true;
+	for (uint32_t i = 0; i < n; i++) {
+		reads[i] = parts[i].read;
+		out->whole_key &= p->schema->sort.at == NULL || reads[i].key.range == EXPR_RANGE_EQ;
+	}
+	order_reads(reads, n, partitions_descend, sort_descends);
+	out->reads = reads;
+	out->n_reads = n;
+	out->backward = sort_descends;
+	return TIDE_OK;
+}
+
+tide_err
+partiql_plan_make(const struct partiql_statement *statement, const struct expr_key_schema *schema,
+    struct arena *arena, struct partiql_plan *out, struct tide_error *error)
+{
+	struct planner p = {.arena = arena, .schema = schema};
+	struct branches branches = {0};
+	struct branch empty = {0};
+	bool x, y, z;
+
+	*out = (struct partiql_plan){0};
+	p.partitions[p.n_partitions++] =
+	    (struct expr_key_attribute){schema->partition, schema->partition_type};
+	for (uint32_t i = 0; i < schema->n_more_partitions; i++)
+		p.partitions[p.n_partitions++] = schema->more_partitions[i];
+	branch_append(&p, &branches, &empty);
+	if (statement->where != NULL)
+		branches = multiply(&p, branches, statement->where->root);
+	if (p.nomem)
+		return tide_fail(error, TIDE_NOMEM, NULL);
+	out->keyed = is_keyed(&p, &branches, statement->where);
+	if (!out->keyed)
+		return read_order(statement, schema, false, &x, &y, &z, error);
+	if (p.too_many || branches.n > PARTIQL_READS_MAX)
+		return tide_fail(
+		    error, TIDE_VALIDATION, "Too many decomposed read operations for a given query.");
+	return make_reads(&p, statement, &branches, out, error);
+}
+
+/* ---- what filters are about ---- */
+
+static uint32_t
+count_paths(const struct expr_node *node)
+{
+	uint32_t n = 0;
+
+	if (node->op == EXPR_OP_PATH || node->op == EXPR_OP_VALUE)
+		return node->op == EXPR_OP_PATH;
+	for (node = node->args; node != NULL; node = node->next)
+		n += count_paths(node);
+	return n;
+}
+
+static void
+add_names(const struct expr_node *node, struct bytes *at, uint32_t *n)
+{
+	uint32_t i = 0;
+
+	if (node->op == EXPR_OP_PATH) {
+		while (i < *n && !bytes_equal(at[i], node->path->first->name))
+			i++;
+		if (i == *n)
+			at[(*n)++] = node->path->first->name;
+		return;
+	}
+	if (node->op == EXPR_OP_VALUE)
+		return;
+	for (node = node->args; node != NULL; node = node->next)
+		add_names(node, at, n);
+}
+
+/* The slot of a name in a Java HashSet of that many (a power of two). */
+static uint32_t
+java_slot(struct bytes name, uint32_t slots)
+{
+	uint32_t hash = 0;
+
+	for (size_t i = 0; i < name.n; i++)
+		hash = hash * 31 + name.at[i];
+	return (hash ^ hash >> 16) & (slots - 1);
+}
+
+/* Insertion sort: names of one slot stay in the order of the statement. */
+static void
+java_order(struct bytes *at, uint32_t n)
+{
+	uint32_t slots = 16;
+
+	while (n > slots * 3 / 4)
+		slots *= 2;
+	for (uint32_t i = 1; i < n; i++) {
+		struct bytes name = at[i];
+		uint32_t j = i;
+
+		for (; j > 0 && java_slot(at[j - 1], slots) > java_slot(name, slots); j--)
+			at[j] = at[j - 1];
+		at[j] = name;
+	}
+}
+
+/* Filters were put in front of one another: the first is the last in the list. */
+static void
+add_filter_names(const struct filter *filter, struct bytes *at, uint32_t *n)
+{
+	if (filter == NULL)
+		return;
+	add_filter_names(filter->next, at, n);
+	add_names(filter->node, at, n);
+}
+
+tide_err
+partiql_read_filter_names(
+    const struct partiql_read *read, struct arena *arena, const struct bytes **names, uint32_t *n)
+{
+	const struct filter *filters = read->filters;
+	uint32_t room = 1;
+	struct bytes *at;
+
+	for (const struct filter *filter = filters; filter != NULL; filter = filter->next)
+		room += count_paths(filter->node);
+	if ((at = arena_alloc(arena, room * sizeof *at)) == NULL)
+		return TIDE_NOMEM;
+	*n = 0;
+	add_filter_names(filters, at, n);
+	java_order(at, *n);
+	*names = at;
+	return TIDE_OK;
+}
