@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "store/item/key.h"
+#include "store/shard/index_priv.h"
 #include "tests/unit/shard/index_world.h"
 #include "tests/unit/shard/world.h"
 
@@ -412,6 +413,137 @@ definitions_are_checked(void **state)
 	world_close(&world);
 }
 
+/* --- checking and repairing --- */
+
+struct reported {
+	char text[2000];
+};
+
+static void
+take_report(void *arg, const char *fault)
+{
+	struct reported *reported = arg;
+	size_t n = strlen(reported->text);
+
+	snprintf(reported->text + n, sizeof reported->text - n, "%s\n", fault);
+}
+
+static void
+check_folder(const char *dir, struct check_counts *counts, struct reported *reported)
+{
+	struct shard_options options = {.dir = dir, .kv_plugin = "leveldb", .journal_plugin = "segments"};
+	struct tide_error error = {0};
+
+	reported->text[0] = 0;
+	if (shard_check(&options, NULL, take_report, reported, counts, &error) != TIDE_OK)
+		fail_msg("%s", error.message);
+}
+
+/* The store key of an item's entry. */
+static void
+entry_of(uint64_t id, const struct row *row, struct buf *out)
+{
+	struct index_def def = def_of(id);
+	struct buf key = {0}, image = {0}, entry = {0};
+
+	row_key(row, &key);
+	row_image(row, &image);
+	assert_true(index_entry(&def, buf_bytes(&key), buf_bytes(&image), &entry, NULL, NULL));
+	buf_clear(out);
+	index_space_key(USER_TABLE, id, buf_bytes(&entry), out);
+	buf_fini(&key);
+	buf_fini(&image);
+	buf_fini(&entry);
+}
+
+static void
+a_damaged_index_is_named_and_made_again(void **state)
+{
+	struct row a = {"a", .g = "red", .n = "1"}, b = {"b", .g = "red", .n = "2"}, c = {"c", .g = "red"};
+	struct shard_options options = {.kv_plugin = "leveldb", .journal_plugin = "segments"};
+	struct reported reported;
+	struct check_counts counts;
+	struct tide_error error;
+	struct kv_batch *batch;
+	struct world world;
+	struct buf key = {0};
+	char dir[128];
+
+	(void)state;
+	world_open(&world, 1, "leveldb");
+	world_table(&world, USER_TABLE);
+	add_index(world.shard[1], USER_TABLE, 1);
+	add_index(world.shard[1], USER_TABLE, 2);
+	put_row(world.shard[1], USER_TABLE, &a);
+	put_row(world.shard[1], USER_TABLE, &b);
+	batch = kv_batch_new(shard_kv(world.shard[1]));
+	entry_of(1, &a, &key); /* one is missing, */
+	kv_batch_delete(batch, buf_bytes(&key));
+	entry_of(2, &b, &key); /* one says something else, */
+	kv_batch_put(batch, buf_bytes(&key), BYTES_LITERAL("\x80"));
+	entry_of(1, &c, &key); /* one is of no item, */
+	kv_batch_put(batch, buf_bytes(&key), BYTES_LITERAL("\x80"));
+	buf_clear(&key); /* and one of no index */
+	index_space_key(USER_TABLE, 9, BYTES_LITERAL("anything"), &key);
+	kv_batch_put(batch, buf_bytes(&key), BYTES_LITERAL("\x80"));
+	assert_int_equal(kv_write(shard_kv(world.shard[1]), batch), TIDE_OK);
+	kv_batch_free(batch);
+	buf_fini(&key);
+	/* A checkpoint, or recovery would write again what it finds in the journal. */
+	region_stop(&world, 1, true);
+	snprintf(dir, sizeof dir, "%s/1", world.dir);
+	check_folder(dir, &counts, &reported);
+	assert_int_equal(counts.index_faults, 4);
+	assert_int_equal(counts.faults, 4);
+	assert_int_equal(counts.indexes, 2);
+	assert_non_null(strstr(reported.text, "has no entry"));
+	assert_non_null(strstr(reported.text, "is not its projection"));
+	assert_non_null(strstr(reported.text, "which is not so"));
+	assert_non_null(strstr(reported.text, "an index that is not there"));
+	options.dir = dir;
+	assert_int_equal(shard_repair_indexes(&options, &error), TIDE_OK);
+	check_folder(dir, &counts, &reported);
+	assert_int_equal(counts.faults, 0);
+	assert_int_equal(counts.entries, 4);
+	region_start(&world, 1);
+	assert_string_equal(listed(world.shard[1], USER_TABLE, 2), "a b");
+	world_close(&world);
+}
+
+/* Bytes of a peer: whatever they are, there is an entry or none. */
+static void
+any_image_has_an_entry_or_none(void **state)
+{
+	struct row row = {.pk = "a", .g = "red", .h = "tall", .n = "-12.5", .v = "x"};
+	struct buf key = {0}, image = {0}, entry = {0}, value = {0};
+	uint64_t bytes;
+
+	(void)state;
+	srand(5);
+	row_key(&row, &key);
+	for (int i = 0; i < 20000; i++) {
+		struct index_def def = def_of(1 + (uint64_t)i % INDEX_KINDS);
+		uint8_t *exact;
+		size_t n;
+
+		buf_clear(&image);
+		buf_clear(&entry);
+		buf_clear(&value);
+		row_image(&row, &image);
+		for (int k = rand() % 3; k >= 0; k--)
+			image.at[(size_t)rand() % image.n] = (uint8_t)rand();
+		n = rand() % 3 == 0 ? (size_t)rand() % image.n : image.n;
+		assert_non_null(exact = malloc(n + 1)); /* so that a read behind its end is seen */
+		memcpy(exact, image.at, n);
+		(void)index_entry(&def, buf_bytes(&key), bytes_of(exact, n), &entry, &value, &bytes);
+		free(exact);
+	}
+	buf_fini(&key);
+	buf_fini(&image);
+	buf_fini(&entry);
+	buf_fini(&value);
+}
+
 int
 main(void)
 {
@@ -425,6 +557,8 @@ main(void)
 	    cmocka_unit_test(a_backfill_sees_what_its_group_has_written),
 	    cmocka_unit_test(what_is_dropped_leaves_nothing),
 	    cmocka_unit_test(definitions_are_checked),
+	    cmocka_unit_test(a_damaged_index_is_named_and_made_again),
+	    cmocka_unit_test(any_image_has_an_entry_or_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,7 +103,7 @@ one_of(const char *const *choices, int n)
 static struct row
 random_row(char name[8])
 {
-	static const char *const words[] = {"red", "blue", NULL}, *const numbers[] = {"1", "2", NULL};
+	static const char *const words[] = {"pink", "blue", NULL}, *const numbers[] = {"1", "2", NULL};
 	struct row row;
 
 	snprintf(name, 8, "k%d", rand() % KEYS);
