@@ -238,47 +238,174 @@ check_indexable(const struct expr_node *node, struct tide_error *error)
 	}
 }
 
+/* The key's attributes in the order of the schema: partition attributes, then sort attributes. */
+struct keys {
+	struct expr_key_attribute at[2 * (1 + EXPR_KEYS_MORE_MAX)];
+	const struct expr_node *conditions[2 * (1 + EXPR_KEYS_MORE_MAX)]; /* NULL: none on it */
+	uint32_t n_partitions, n;
+};
+
+static void
+keys_of(const struct expr_key_schema *schema, const struct conditions *conditions, struct keys *keys)
+{
+	keys->n = 0;
+	keys->at[keys->n++] = (struct expr_key_attribute){schema->partition, schema->partition_type};
+	for (uint32_t i = 0; i < schema->n_more_partitions; i++)
+		keys->at[keys->n++] = schema->more_partitions[i];
+	keys->n_partitions = keys->n;
+	if (schema->sort.at != NULL)
+		keys->at[keys->n++] = (struct expr_key_attribute){schema->sort, schema->sort_type};
+	for (uint32_t i = 0; i < schema->n_more_sorts; i++)
+		keys->at[keys->n++] = schema->more_sorts[i];
+	for (uint32_t i = 0; i < keys->n; i++)
+		keys->conditions[i] = condition_on(conditions, keys->at[i].name);
+}
+
+static bool
+is_equal(const struct expr_node *node)
+{
+	return node != NULL && node->op == EXPR_OP_EQ;
+}
+
+/* The names of keys in [from, to) with no condition, or (`loose`) with one that is no equality. */
+static void
+list_names(const struct keys *keys, uint32_t from, uint32_t to, bool loose, struct buf *out)
+{
+	for (uint32_t i = from; i < to; i++) {
+		bool missing = keys->conditions[i] == NULL;
+
+		if (is_equal(keys->conditions[i]) || (!loose && !missing))
+			continue;
+		if (out->n > 0)
+			buf_append_string(out, ", ");
+		buf_append(out, keys->at[i].name.at, keys->at[i].name.n);
+	}
+}
+
+#define EQUALITY "%s key attributes %.*s must have equality conditions specified in the query"
+
+/* Every partition attribute of several has its equality. */
+static tide_err
+check_partitions(const struct keys *keys, struct tide_error *error)
+{
+	struct buf names = {0};
+	tide_err rc = TIDE_OK;
+
+	list_names(keys, 0, keys->n_partitions, true, &names);
+	if (names.n > 0)
+		rc =
+		    tide_fail(error, TIDE_VALIDATION, EQUALITY, "HASH", (int)names.n, (const char *)names.at);
+	buf_fini(&names);
+	return rc;
+}
+
+/* Conditions on sort attributes have no gap, and only the last is no equality. */
+static tide_err
+check_sorts(const struct keys *keys, struct tide_error *error)
+{
+	struct buf names = {0};
+	tide_err rc = TIDE_OK;
+
+	for (unsigned loose = 0; loose < 2 && rc == TIDE_OK; loose++) {
+		for (uint32_t i = keys->n_partitions; i < keys->n && rc == TIDE_OK; i++) {
+			if (keys->conditions[i] == NULL)
+				continue;
+			list_names(keys, keys->n_partitions, i, loose == 1, &names);
+			if (names.n > 0)
+				rc = tide_fail(error, TIDE_VALIDATION,
+				    EQUALITY " because a condition is present on key attribute %.*s", "RANGE",
+				    (int)names.n, (const char *)names.at, (int)keys->at[i].name.n,
+				    (const char *)keys->at[i].name.at);
+		}
+	}
+	buf_fini(&names);
+	return rc;
+}
+
+/* As many conditions as were found on attributes of the key, and not more than it has. */
+static tide_err
+check_names(
+    const struct conditions *conditions, const struct keys *keys, bool legacy, struct tide_error *error)
+{
+	bool several = keys->n_partitions > 1 || keys->n > keys->n_partitions + 1;
+	uint32_t known = 0;
+
+	if (conditions->n > keys->n && (legacy || several))
+		return tide_fail(error, TIDE_VALIDATION, "Query key condition not supported");
+	if (conditions->n > keys->n)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "The number of query conditions (%u) exceeds the number of key attributes defined in the "
+		    "schema (%u)",
+		    (unsigned)conditions->n, (unsigned)keys->n);
+	if (keys->n_partitions == 1 && keys->conditions[0] == NULL)
+		return missed_fail(keys->at[0].name, error);
+	if (keys->n_partitions > 1) {
+		tide_err rc = check_partitions(keys, error);
+
+		if (rc != TIDE_OK)
+			return rc;
+	}
+	for (uint32_t i = 0; i < keys->n; i++)
+		known += keys->conditions[i] != NULL;
+	for (uint32_t i = keys->n_partitions; known < conditions->n && i < keys->n; i++) {
+		if (keys->conditions[i] == NULL)
+			return missed_fail(keys->at[i].name, error);
+	}
+	return TIDE_OK;
+}
+
+static tide_err
+check_key(const struct keys *keys, uint32_t i, bool legacy, struct tide_error *error)
+{
+	tide_err rc = TIDE_OK;
+
+	if (legacy)
+		rc = check_indexable(keys->conditions[i], error);
+	if (rc != TIDE_OK)
+		return rc;
+	return check_values(
+	    keys->conditions[i], keys->at[i].name, keys->at[i].type, i < keys->n_partitions, error);
+}
+
 tide_err
 expr_key_condition_derive(const struct expr_condition *condition, const struct expr_key_schema *schema,
     struct expr_key_condition *out, struct tide_error *error)
 {
-	uint32_t keys = schema->sort.at != NULL ? 2 : 1;
-	const struct expr_node *partition, *sort = NULL;
 	struct expr_key_condition derived = {.range = EXPR_RANGE_ALL};
 	struct conditions conditions;
+	const struct expr_node *last = NULL;
+	struct keys keys;
 	tide_err rc;
 
 	conditions.n = 0;
 	if ((rc = collect(condition->root, condition->legacy, &conditions, error)) != TIDE_OK)
 		return rc;
-	if (condition->legacy && conditions.n > keys)
-		return tide_fail(error, TIDE_VALIDATION, "Query key condition not supported");
-	if (conditions.n > keys)
-		return tide_fail(error, TIDE_VALIDATION,
-		    "The number of query conditions (%u) exceeds the number of key attributes defined in the "
-		    "schema (%u)",
-		    (unsigned)conditions.n, (unsigned)keys);
-	if ((partition = condition_on(&conditions, schema->partition)) == NULL)
-		return missed_fail(schema->partition, error);
-	if (conditions.n == 2 && (sort = condition_on(&conditions, schema->sort)) == NULL)
-		return missed_fail(schema->sort, error);
-	if (condition->legacy && (rc = check_indexable(partition, error)) != TIDE_OK)
+	keys_of(schema, &conditions, &keys);
+	if ((rc = check_names(&conditions, &keys, condition->legacy, error)) != TIDE_OK)
 		return rc;
-	rc = check_values(partition, schema->partition, schema->partition_type, true, error);
-	if (rc != TIDE_OK)
+	for (uint32_t i = 0; i < keys.n; i++) {
+		if (keys.conditions[i] == NULL)
+			continue;
+		if ((rc = check_key(&keys, i, condition->legacy, error)) != TIDE_OK)
+			return rc;
+		if (i == 0 && !is_equal(keys.conditions[0]))
+			return tide_fail(error, TIDE_VALIDATION, "Query key condition not supported");
+	}
+	if ((rc = check_sorts(&keys, error)) != TIDE_OK)
 		return rc;
-	if (partition->op != EXPR_OP_EQ)
-		return tide_fail(error, TIDE_VALIDATION, "Query key condition not supported");
-	derived.partition = *value_of(partition);
-	if (sort != NULL) {
-		if (condition->legacy && (rc = check_indexable(sort, error)) != TIDE_OK)
-			return rc;
-		if ((rc = check_values(sort, schema->sort, schema->sort_type, false, error)) != TIDE_OK)
-			return rc;
-		derived.range = range_of(sort);
-		derived.low = *value_of(sort);
-		if (sort->op == EXPR_OP_BETWEEN)
-			derived.high = *sort->args->next->next->value;
+	derived.partition = *value_of(keys.conditions[0]);
+	for (uint32_t i = 1; i < keys.n_partitions; i++)
+		derived.more_partitions[derived.n_more_partitions++] = *value_of(keys.conditions[i]);
+	for (uint32_t i = keys.n_partitions; i < keys.n && keys.conditions[i] != NULL; i++) {
+		if (last != NULL)
+			derived.equal_sorts[derived.n_equal_sorts++] = *value_of(last);
+		last = keys.conditions[i];
+	}
+	if (last != NULL) {
+		derived.range = range_of(last);
+		derived.low = *value_of(last);
+		if (last->op == EXPR_OP_BETWEEN)
+			derived.high = *last->args->next->next->value;
 	}
 	*out = derived;
 	return TIDE_OK;
@@ -318,10 +445,22 @@ expr_key_condition_matches(const struct expr_key_condition *condition, const str
 /* ---- key attributes in other expressions ---- */
 
 static bool
+is_one_of(const struct expr_key_attribute *keys, uint32_t n, struct bytes name)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (bytes_equal(keys[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+static bool
 is_key(const struct expr_key_schema *schema, struct bytes name)
 {
 	return bytes_equal(name, schema->partition) ||
-	       (schema->sort.at != NULL && bytes_equal(name, schema->sort));
+	       (schema->sort.at != NULL && bytes_equal(name, schema->sort)) ||
+	       is_one_of(schema->more_partitions, schema->n_more_partitions, name) ||
+	       is_one_of(schema->more_sorts, schema->n_more_sorts, name);
 }
 
 tide_err

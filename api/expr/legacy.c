@@ -382,8 +382,8 @@ expr_legacy_filter(struct arena *arena, const struct json *filter, const struct 
 }
 
 tide_err
-expr_legacy_keys(struct arena *arena, const struct json *conditions, const struct expr_condition **out,
-    struct tide_error *error)
+expr_legacy_keys(struct arena *arena, const struct json *conditions, uint32_t max,
+    const struct expr_condition **out, struct tide_error *error)
 {
 	struct condition *at;
 	uint32_t n;
@@ -391,7 +391,7 @@ expr_legacy_keys(struct arena *arena, const struct json *conditions, const struc
 
 	if ((rc = read_map(arena, conditions, read_condition, &at, &n, error)) != TIDE_OK)
 		return rc;
-	if (n < 1 || n > 2)
+	if (n < 1 || n > max)
 		return tide_fail(error, TIDE_VALIDATION, "Conditions can be of length 1 or 2 only");
 	return build(arena, at, n, EXPR_OP_AND, true, out);
 }

@@ -30,8 +30,11 @@ tide_err expr_legacy_expected(struct arena *arena, const struct json *expected, 
 tide_err expr_legacy_filter(struct arena *arena, const struct json *filter, const struct json *joined,
     const struct expr_condition **out, struct tide_error *error);
 
-/** KeyConditions (not NULL): one or two. What does not suit the key is said by expr_key_condition_derive. */
-tide_err expr_legacy_keys(struct arena *arena, const struct json *conditions,
+/**
+ * KeyConditions (not NULL): one to `max`, 2 where no index is asked for. What does not suit the key is said by
+ * expr_key_condition_derive.
+ */
+tide_err expr_legacy_keys(struct arena *arena, const struct json *conditions, uint32_t max,
     const struct expr_condition **out, struct tide_error *error);
 
 /** AttributeUpdates; an empty map is no update. TIDE_VALIDATION: an action without the value that it needs, or of a wrong type. */

@@ -1,7 +1,6 @@
 /* Scan: a table in the order of its key hash, whole or one segment of it. */
 #include "api/ops/legacy_shapes.h"
-#include "api/ops/page_read.h"
-#include "api/ops/scan_segment.h"
+#include "api/ops/page_request.h"
 
 static const char *const expressions[] = {"ProjectionExpression", "FilterExpression", NULL};
 static const char *const legacy[] = {"AttributesToGet", "ScanFilter", "ConditionalOperator", NULL};
@@ -55,49 +54,28 @@ read_segment(const struct json *body, struct scan_segment *out, struct tide_erro
 	return TIDE_OK;
 }
 
-static tide_err
-find_range(struct page_read *read, struct scan_segment segment, struct tide_error *error)
-{
-	struct value start;
-	struct item_key key;
-	bool resumed;
-	tide_err rc;
-
-	if ((rc = page_read_start(read, &resumed, &start, &key, error)) != TIDE_OK)
-		return rc;
-	if (resumed && !scan_segment_holds(segment, key.hash))
-		return tide_fail(error, TIDE_VALIDATION,
-		    "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use "
-		    "ExclusiveStartKey with "
-		    "correct Segment. TotalSegments: %u Segment: %u",
-		    segment.total, segment.index);
-	rc = scan_segment_range(segment, &read->range);
-	if (rc == TIDE_OK && resumed)
-		rc = key_range_resume(&read->range, key.bytes);
-	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
-}
-
 void
 op_scan(struct request *request)
 {
 	struct scan_segment segment;
+	const struct value *start;
+	struct expr_scope scope;
 	struct page_read read;
 	struct tide_error error;
 	tide_err rc;
 
 	if (!ops_check(request, shape))
 		return;
-	rc = page_read_begin(&read, request, &parameters, &error);
+	rc = page_request_begin(&read, request, &parameters, &scope, &error);
 	if (rc == TIDE_OK)
 		rc = read_segment(&request->body, &segment, &error);
-	if (rc == TIDE_OK) {
-		read.scan = true;
-		read.segmented = segment.total > 1;
-		rc = page_read_table(&read, &error);
-	}
 	if (rc == TIDE_OK)
-		rc = find_range(&read, segment, &error);
+		rc = page_request_target(&read, &scope, &error);
 	if (rc == TIDE_OK)
-		rc = page_read_write(&read, &error);
-	page_read_finish(&read, rc, &error);
+		rc = page_request_start(&read, &start, &error);
+	if (rc == TIDE_OK)
+		rc = page_read_scan(&read, segment, start, &error);
+	if (rc == TIDE_OK)
+		rc = page_request_write(&read, &error);
+	page_request_finish(&read, rc, &error);
 }

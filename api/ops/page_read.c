@@ -1,129 +1,233 @@
 #include "api/ops/page_read.h"
 
-#include "api/expr/legacy.h"
-
-#include "api/ops/item_read.h"
 #include "api/ops/page.h"
+#include "api/ops/page_start.h"
+#include "api/ops/query_range.h"
 
-const char *const select_names[] = {
-    "SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES", NULL};
+#define INVALID "One or more parameter values were invalid: "
 
-/* --- the request --- */
+#define OF(name) (int)(name).n, (const char *)(name).at
 
-static tide_err
-check_select(const struct page_read *read, struct tide_error *error)
-{
-	const struct json *body = &read->request->body;
-	struct bytes select = params_string(body, "Select");
-	bool index = json_get(body, "IndexName") != NULL;
-
-	if (bytes_is(select, "ALL_PROJECTED_ATTRIBUTES") && !index)
-		return tide_fail(error, TIDE_VALIDATION,
-		    "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName");
-	if (bytes_is(select, "SPECIFIC_ATTRIBUTES") && read->projection == NULL)
-		return tide_fail(error, TIDE_VALIDATION,
-		    "Must specify the AttributesToGet or ProjectionExpression when choosing to get "
-		    "SPECIFIC_ATTRIBUTES");
-	if (read->projection == NULL || select.n == 0 || bytes_is(select, "SPECIFIC_ATTRIBUTES"))
-		return TIDE_OK;
-	return tide_fail(error, TIDE_VALIDATION, "Cannot specify the %s when choosing to get %s",
-	    json_get(body, "AttributesToGet") != NULL ? "AttributesToGet" : "ProjectionExpression",
-	    read->count_only                     ? "only the Count"
-	    : bytes_is(select, "ALL_ATTRIBUTES") ? "ALL_ATTRIBUTES"
-						 : "ALL_PROJECTED_ATTRIBUTES");
-}
+/* --- what is read --- */
 
 tide_err
-page_read_begin(struct page_read *read, struct request *request, const struct page_parameters *parameters,
-    struct tide_error *error)
+page_read_target(
+    struct page_read *read, struct bytes table, const struct bytes *index, struct tide_error *error)
 {
-	const struct json *body = &request->body, *filter = json_get(body, "FilterExpression");
-	struct arena *arena = &request->arena;
-	tide_err rc;
-
-	*read = (struct page_read){.request = request};
-	read->used.report = capacity_report_read(body);
-	read->consistent = params_flag(body, "ConsistentRead", false);
-	read->limit = (uint64_t)params_number(body, "Limit", 0);
-	read->count_only = bytes_is(params_string(body, "Select"), "COUNT");
-	rc = expr_scope_read(arena, body, parameters->expressions, parameters->legacy, &read->scope, error);
-	if (rc != TIDE_OK)
-		return rc;
-	if (filter != NULL)
-		rc = expr_condition_parse(
-		    arena, EXPR_FILTER, filter->text, &read->scope, &read->filter, error);
-	else
-		rc = expr_legacy_filter(arena, json_get(body, parameters->filter),
-		    json_get(body, "ConditionalOperator"), &read->filter, error);
-	if (rc != TIDE_OK)
-		return rc;
-	rc = item_read_projection(arena, body, &read->scope, &read->projection, error);
-	return rc == TIDE_OK ? check_select(read, error) : rc;
-}
-
-tide_err
-page_read_table(struct page_read *read, struct tide_error *error)
-{
-	const struct json *body = &read->request->body, *index = json_get(body, "IndexName");
-	tide_err rc;
-
-	if ((rc = expr_scope_check_used(&read->scope, error)) != TIDE_OK)
-		return rc;
-	read->table = ops_table_read(read->request->region, params_string(body, "TableName"), error);
-	if (read->table == NULL)
+	if ((read->table = ops_table_read(read->request->region, table, error)) == NULL)
 		return error->code;
 	capacity_begin(&read->used, read->table, METER_READ, read->used.report);
-	if (index != NULL)
-		return tide_fail(error, TIDE_VALIDATION, "The table does not have the specified index: %.*s",
-		    (int)index->text.n, index->text.at);
+	if (index == NULL || index->at == NULL)
+		return TIDE_OK;
+	if ((read->index = table_index_find(read->table, *index)) == NULL)
+		return tide_fail(
+		    error, TIDE_VALIDATION, "The table does not have the specified index: %.*s", OF(*index));
+	if (read->consistent && !read->index->local)
+		return tide_fail(
+		    error, TIDE_VALIDATION, "Consistent reads are not supported on global secondary indexes");
 	return TIDE_OK;
 }
 
-#define BAD_START "The provided starting key is invalid: "
-
-/* A value that is none: the service says that the key is invalid, except where it counts elements or digits. */
-static tide_err
-bad_value(const struct tide_error *why, struct tide_error *error)
+static struct expr_key_attribute
+attribute_of(const struct key_attribute *key)
 {
-	bool plain = strstr(why->message, "contains duplicates") != NULL ||
-		     strstr(why->message, "number set") != NULL ||
-		     (strncmp(why->message, "Supplied AttributeValue", 23) != 0 &&
-			 strncmp(why->message, "One or more parameter values", 28) != 0);
+	return (struct expr_key_attribute){key->name, key->type};
+}
 
-	return tide_fail(error, why->code, "%s%s", plain ? "" : BAD_START, why->message);
+struct expr_key_schema
+page_read_schema(const struct page_read *read)
+{
+	const struct table_index *index = read->index;
+	const struct table *table = read->table;
+	const struct key_attribute *partition = index == NULL ? &table->partition : index->partitions,
+				   *sort = index == NULL ? &table->sort : index->sorts;
+	struct expr_key_schema schema = {
+	    .partition = partition->name,
+	    .partition_type = partition->type,
+	};
+
+	if (index == NULL ? table->has_sort : index->n_sorts > 0) {
+		schema.sort = sort->name;
+		schema.sort_type = sort->type;
+	}
+	if (index == NULL)
+		return schema;
+	for (unsigned i = 1; i < index->n_partitions; i++)
+		schema.more_partitions[schema.n_more_partitions++] = attribute_of(&partition[i]);
+	for (unsigned i = 1; i < index->n_sorts; i++)
+		schema.more_sorts[schema.n_more_sorts++] = attribute_of(&sort[i]);
+	return schema;
+}
+
+/* --- against the index's projection --- */
+
+/* The names that the index does not have, as DynamoDB prints a list; nothing where it has all. */
+static tide_err
+list_missing(const struct page_read *read, const struct bytes *names, uint32_t n, struct buf *out)
+{
+	for (uint32_t i = 0; i < n && out->n < TIDE_MESSAGE_MAX; i++) {
+		if (table_index_projects(read->table, read->index, names[i]))
+			continue;
+		if (out->n > 0)
+			buf_append_string(out, ", ");
+		buf_append(out, names[i].at, names[i].n);
+	}
+	return buf_check(out);
+}
+
+static tide_err
+check_projection(struct page_read *read, struct tide_error *error)
+{
+	const struct table_index *index = read->index;
+	const struct bytes *names;
+	struct buf missing = {0};
+	uint32_t n;
+	tide_err rc;
+
+	if (read->select == PAGE_ALL_ATTRIBUTES && index->projection != INDEX_ALL) {
+		read->whole = index->local;
+		if (!index->local)
+			return tide_fail(error, TIDE_VALIDATION,
+			    INVALID "Select type ALL_ATTRIBUTES is not supported for global secondary index "
+				    "%.*s because its projection type is not ALL",
+			    OF(index->name));
+	}
+	if (read->projection == NULL)
+		return TIDE_OK;
+	n = expr_projection_names(read->projection, &names);
+	rc = list_missing(read, names, n, &missing);
+	if (rc != TIDE_OK)
+		tide_fail(error, rc, NULL);
+	else if (missing.n > 0 && !index->local)
+		rc = tide_fail(error, TIDE_VALIDATION,
+		    INVALID "Global secondary index %.*s does not project [%.*s]", OF(index->name),
+		    (int)missing.n, (const char *)missing.at);
+	else
+		read->whole |= missing.n > 0;
+	buf_fini(&missing);
+	return rc;
+}
+
+/* A Query filters what the index has; a Scan's filter finds nothing in what it has not. */
+static tide_err
+check_filter(const struct page_read *read, struct tide_error *error)
+{
+	const struct bytes *names;
+	struct buf missing = {0};
+	uint32_t n;
+	tide_err rc;
+
+	if (read->filter == NULL || read->scan)
+		return TIDE_OK;
+	n = expr_condition_names(read->filter, &names);
+	rc = list_missing(read, names, n, &missing);
+	if (rc != TIDE_OK)
+		tide_fail(error, rc, NULL);
+	else if (missing.n > 0)
+		rc = tide_fail(error, TIDE_VALIDATION,
+		    INVALID "Secondary index %.*s does not project one or more filter attributes: [%.*s]",
+		    OF(read->index->name), (int)missing.n, (const char *)missing.at);
+	buf_fini(&missing);
+	return rc;
+}
+
+static tide_err
+check_index(struct page_read *read, struct tide_error *error)
+{
+	tide_err rc;
+
+	if (read->index == NULL)
+		return TIDE_OK;
+	rc = check_projection(read, error);
+	return rc == TIDE_OK ? check_filter(read, error) : rc;
+}
+
+/* --- the range --- */
+
+tide_err
+page_read_query(struct page_read *read, const struct expr_condition *parsed, bool backward,
+    const struct value *start, struct tide_error *error)
+{
+	struct expr_key_schema schema = page_read_schema(read);
+	struct expr_key_condition condition;
+	struct page_start at;
+	tide_err rc;
+
+	if ((rc = expr_key_condition_derive(parsed, &schema, &condition, error)) != TIDE_OK)
+		return rc;
+	read->at_most_one =
+	    read->index == NULL && (!read->table->has_sort || condition.range == EXPR_RANGE_EQ);
+	if (start != NULL) {
+		if ((rc = page_start_read(read, start, &at, error)) != TIDE_OK ||
+		    (rc = page_start_check(read, &schema, &condition, start, error)) != TIDE_OK)
+			return rc;
+	}
+	if ((rc = expr_filter_check_keys(read->filter, &schema, error)) != TIDE_OK ||
+	    (rc = check_index(read, error)) != TIDE_OK)
+		return rc;
+	read->range.backward = backward;
+	rc = query_range(&condition, &read->range);
+	if (rc == TIDE_OK && start != NULL)
+		rc = key_range_resume(&read->range, at.key);
+	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
 }
 
 tide_err
-page_read_start(struct page_read *read, bool *present, struct value *value, struct item_key *key,
-    struct tide_error *error)
+page_read_scan(
+    struct page_read *read, struct scan_segment segment, const struct value *start, struct tide_error *error)
 {
-	struct request *request = read->request;
-	const struct json *start = json_get(&request->body, "ExclusiveStartKey");
-	struct tide_error why;
+	struct page_start at;
 	tide_err rc;
 
-	*present = start != NULL;
-	if (start == NULL)
-		return TIDE_OK;
-	if (json_to_item(&request->arena, start, value, &why) != TIDE_OK)
-		return bad_value(&why, error);
-	rc = item_key_of_key(&request->arena, read->table, value, key, &why);
-	if (rc == TIDE_OK)
-		return TIDE_OK;
-	return tide_fail(error, rc, "%s%s", rc == TIDE_VALIDATION ? BAD_START : "", why.message);
+	read->scan = true;
+	read->segmented = segment.total > 1;
+	if (start != NULL && (rc = page_start_read(read, start, &at, error)) != TIDE_OK)
+		return rc;
+	if (start != NULL && !scan_segment_holds(segment, bytes_u64(at.key.at)))
+		return tide_fail(error, TIDE_VALIDATION,
+		    "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use "
+		    "ExclusiveStartKey with correct Segment. TotalSegments: %u Segment: %u",
+		    segment.total, segment.index);
+	if ((rc = check_index(read, error)) != TIDE_OK)
+		return rc;
+	rc = scan_segment_range(segment, &read->range);
+	if (rc == TIDE_OK && start != NULL)
+		rc = key_range_resume(&read->range, at.key);
+	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
 }
 
-/* --- the page --- */
+/* --- the walk --- */
 
-/* A walk under way. */
 struct walk {
 	struct page_read *read;
-	struct buf *reply;
+	page_take_fn take;
+	void *arg;
 	struct page page;
 	struct arena scratch; /* of one item */
-	uint64_t item_bytes; /* as DynamoDB counts them; only where capacity is counted */
-	bool full; /* the page ended before the range did */
+	uint64_t bytes; /* of items, or entries, as DynamoDB counts them; only where capacity is counted */
+	uint64_t fetched_halves; /* of items that were read from the table beside their entries */
 };
+
+static tide_err
+count_bytes(struct walk *walk, struct bytes image)
+{
+	const struct page_read *read = walk->read;
+	struct value item;
+	tide_err rc;
+
+	if (!read->whole) {
+		walk->bytes += item_encoded_size(image);
+		return TIDE_OK;
+	}
+	walk->fetched_halves += capacity_read(item_encoded_size(image), read->consistent);
+	if ((rc = value_decode(&walk->scratch, image, &item)) != TIDE_OK)
+		return rc;
+	for (uint32_t i = 0; i < item.map.n; i++) {
+		if (table_index_projects(read->table, read->index, item.map.at[i].name))
+			walk->bytes += item.map.at[i].name.n + value_size(&item.map.at[i].value);
+	}
+	return TIDE_OK;
+}
 
 static tide_err
 take_item(struct walk *walk, struct bytes image)
@@ -133,8 +237,8 @@ take_item(struct walk *walk, struct bytes image)
 	tide_err rc;
 
 	arena_reset(&walk->scratch);
-	if (read->used.counted)
-		walk->item_bytes += item_encoded_size(image);
+	if (read->used.counted && (rc = count_bytes(walk, image)) != TIDE_OK)
+		return rc;
 	if (read->filter != NULL) {
 		if ((rc = value_decode(&walk->scratch, image, &item)) != TIDE_OK)
 			return rc;
@@ -142,16 +246,31 @@ take_item(struct walk *walk, struct bytes image)
 			return TIDE_OK;
 	}
 	walk->page.matched++;
-	if (read->count_only)
+	if (read->select == PAGE_COUNT)
 		return TIDE_OK;
-	if (walk->page.matched > 1)
-		buf_append_byte(walk->reply, ',');
-	return item_read_write(&walk->scratch, image, read->projection, walk->reply);
+	return walk->take(walk->arg, &walk->scratch, image);
 }
 
-/* The part of the range that lies in one shard. `last` gets the key with which a full page ended. */
+/* An item, under its key or its entry's. The page may end with it. */
 static tide_err
-walk_shard(struct walk *walk, struct shard *shard, struct buf *last)
+take_row(struct walk *walk, struct bytes key, struct bytes image)
+{
+	struct page_read *read = walk->read;
+	tide_err rc;
+
+	read->full = page_add(&walk->page, image.n);
+	if (read->full) {
+		buf_append(&read->last, key.at, key.n);
+		if (read->index != NULL)
+			buf_append(&read->last_keys, image.at, image.n);
+		if ((rc = buf_check(&read->last)) != TIDE_OK || (rc = buf_check(&read->last_keys)) != TIDE_OK)
+			return rc;
+	}
+	return take_item(walk, image);
+}
+
+static tide_err
+walk_table(struct walk *walk, struct shard *shard)
 {
 	struct page_read *read = walk->read;
 	struct shard_scan_range range = {
@@ -165,18 +284,10 @@ walk_shard(struct walk *walk, struct shard *shard, struct buf *last)
 	struct bytes key;
 	tide_err rc;
 
-	if (range.to.n != 0 && bytes_compare(range.from, range.to) >= 0)
-		return TIDE_OK; /* a start key at the end of its range */
 	if ((rc = shard_scan_open(shard, &range, &scan)) != TIDE_OK)
 		return rc;
-	while (!walk->full && (rc = shard_scan_next(scan, &key, &stored)) == TIDE_OK) {
-		walk->full = page_add(&walk->page, stored.image.n);
-		if (walk->full) {
-			buf_append(last, key.at, key.n);
-			if ((rc = buf_check(last)) != TIDE_OK)
-				break;
-		}
-		if ((rc = take_item(walk, stored.image)) != TIDE_OK)
+	while (!read->full && (rc = shard_scan_next(scan, &key, &stored)) == TIDE_OK) {
+		if ((rc = take_row(walk, key, stored.image)) != TIDE_OK)
 			break;
 	}
 	shard_scan_close(scan);
@@ -184,68 +295,120 @@ walk_shard(struct walk *walk, struct shard *shard, struct buf *last)
 }
 
 static tide_err
-write_end(struct walk *walk, struct bytes last)
+walk_index(struct walk *walk, struct shard *shard, struct tide_error *error)
 {
 	struct page_read *read = walk->read;
-	struct buf *reply = walk->reply;
-	uint64_t halves;
+	struct index_scan_range range = {
+	    .table = read->table->id,
+	    .index = read->index->id,
+	    .from = buf_bytes(&read->range.from),
+	    .to = buf_bytes(&read->range.to),
+	    .backward = read->range.backward,
+	    .whole = read->whole,
+	};
+	struct index_scan *scan;
+	struct index_row row;
 	tide_err rc;
 
-	if (!read->count_only)
-		buf_append_string(reply, "],");
-	buf_append_format(reply, "\"Count\":%llu,\"ScannedCount\":%llu",
-	    (unsigned long long)walk->page.matched, (unsigned long long)walk->page.scanned);
-	if (walk->full && !read->at_most_one) {
-		buf_append_string(reply, ",\"LastEvaluatedKey\":");
-		arena_reset(&walk->scratch);
-		if ((rc = item_key_write(&walk->scratch, read->table, last, reply)) != TIDE_OK)
-			return rc;
+	rc = shard_index_scan_open(shard, &range, &scan);
+	/* One that the facts have and the shard has not yet is as if it were still being filled. */
+	if (rc == TIDE_AGAIN || rc == TIDE_NOTFOUND)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "Cannot read from backfilling global secondary index: %.*s", OF(read->index->name));
+	if (rc != TIDE_OK)
+		return rc;
+	while (!read->full && (rc = shard_index_scan_next(scan, &row)) == TIDE_OK) {
+		if ((rc = take_row(walk, row.entry_key, row.image)) != TIDE_OK)
+			break;
 	}
-	halves = read->scan ? capacity_scan(walk->item_bytes, read->consistent, read->segmented)
-			    : capacity_read(walk->item_bytes, read->consistent);
-	capacity_add(&read->used, halves);
-	capacity_take(read->request->region, &read->used);
-	capacity_report_member(reply, &read->used);
-	buf_append_byte(reply, '}');
-	return buf_check(reply);
+	shard_index_scan_close(scan);
+	return rc == TIDE_NOTFOUND ? TIDE_OK : rc;
 }
 
-tide_err
-page_read_write(struct page_read *read, struct tide_error *error)
+static tide_err
+count_capacity(struct walk *walk)
 {
-	struct walk walk = {.read = read, .reply = &read->request->reply, .page = {.limit = read->limit}};
-	const struct buf *from = &read->range.from;
-	struct buf last = {0};
+	struct page_read *read = walk->read;
+	struct capacity *used = &read->used;
+	uint64_t halves;
+	tide_err rc = TIDE_OK;
+
+	if (!used->counted)
+		return TIDE_OK;
+	halves = read->scan ? capacity_scan(walk->bytes, read->consistent, read->segmented)
+			    : capacity_read(walk->bytes, read->consistent);
+	if (read->index == NULL)
+		capacity_add(used, halves);
+	else
+		rc = capacity_add_index(used, &read->request->arena, read->index, halves);
+	if (walk->fetched_halves != 0)
+		capacity_add(used, walk->fetched_halves);
+	if (rc == TIDE_OK)
+		capacity_take(read->request->region, used);
+	return rc;
+}
+
+/*
+ * Shards own ranges of the hash in order, so the merge over shards is one walk after the other, from the shard of the
+ * range's first key on. With one shard that is the whole. An index's entries are in the shards of their items: a merge of all.
+ */
+tide_err
+page_read_walk(struct page_read *read, page_take_fn take, void *arg, struct tide_error *error)
+{
+	struct walk walk = {.read = read, .take = take, .arg = arg, .page = {.limit = read->limit}};
+	const struct buf *from = &read->range.from, *to = &read->range.to;
+	struct shard *shard = region_shard_of(read->request->region, from->n < 8 ? 0 : bytes_u64(from->at));
 	tide_err rc;
 
-	if ((rc = capacity_admit(read->request, &read->used, NULL, error)) != TIDE_OK)
+	if ((rc = capacity_admit(read->request, &read->used, read->index, error)) != TIDE_OK)
 		return rc;
-	buf_append_string(walk.reply, read->count_only ? "{" : "{\"Items\":[");
-	/*
-	 * Shards own ranges of the hash in order, so the merge over shards is one walk after the other, from the
-	 * shard of the range's first key on. With one shard that is the whole.
-	 */
-	rc = walk_shard(
-	    &walk, region_shard_of(read->request->region, from->n < 8 ? 0 : bytes_u64(from->at)), &last);
-	if (rc == TIDE_OK)
-		rc = write_end(&walk, buf_bytes(&last));
+	error->code = TIDE_OK;
+	if (to->n == 0 || bytes_compare(buf_bytes(from), buf_bytes(to)) < 0) /* else: started at its end */
+		rc = read->index == NULL ? walk_table(&walk, shard) : walk_index(&walk, shard, error);
 	arena_fini(&walk.scratch);
-	buf_fini(&last);
-	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
+	read->scanned = walk.page.scanned;
+	read->matched = walk.page.matched;
+	if (rc == TIDE_OK)
+		rc = count_capacity(&walk);
+	return rc == TIDE_OK || error->code != TIDE_OK ? rc : tide_fail(error, rc, NULL);
+}
+
+/* --- where it ended --- */
+
+tide_err
+page_read_last_key(struct page_read *read, struct buf *out)
+{
+	struct arena *arena = &read->request->arena;
+	struct value item;
+	bool first = true;
+	tide_err rc;
+
+	if (read->index == NULL)
+		return item_key_write(arena, read->table, buf_bytes(&read->last), out);
+	if ((rc = value_decode(arena, buf_bytes(&read->last_keys), &item)) != TIDE_OK)
+		return rc;
+	buf_append_byte(out, '{');
+	for (uint32_t i = 0; i < item.map.n; i++) {
+		if (!page_start_is_key(read, item.map.at[i].name))
+			continue;
+		if (!first)
+			buf_append_byte(out, ',');
+		first = false;
+		json_write_string(out, item.map.at[i].name);
+		buf_append_byte(out, ':');
+		json_write_value(out, &item.map.at[i].value);
+	}
+	buf_append_byte(out, '}');
+	return buf_check(out);
 }
 
 void
-page_read_finish(struct page_read *read, tide_err rc, const struct tide_error *error)
+page_read_close(struct page_read *read)
 {
-	struct request *request = read->request;
-
 	key_range_fini(&read->range);
+	buf_fini(&read->last);
+	buf_fini(&read->last_keys);
 	if (read->table != NULL)
 		table_release(read->table);
-	if (rc == TIDE_OK) {
-		request_ok(request);
-		return;
-	}
-	buf_clear(&request->reply);
-	request_fail(request, error, NULL);
+	read->table = NULL;
 }

@@ -14,48 +14,61 @@ set_end(struct buf *prefix, struct buf *to)
 	return buf_check(to);
 }
 
+/* All that is given by equality: the partition, and the sort attributes before the one that the range is about. */
 static void
-put_key(struct buf *out, const struct value *partition, const struct value *sort)
+put_prefix(struct buf *out, const struct expr_key_condition *condition)
 {
+	struct value partitions[1 + EXPR_KEYS_MORE_MAX] = {condition->partition};
+
+	for (unsigned i = 0; i < condition->n_more_partitions; i++)
+		partitions[1 + i] = condition->more_partitions[i];
 	buf_clear(out);
-	key_encode_partition(partition, out);
+	key_encode_composite_partition(partitions, 1u + condition->n_more_partitions, out);
+	for (unsigned i = 0; i < condition->n_equal_sorts; i++)
+		key_encode_sort(&condition->equal_sorts[i], out);
+}
+
+static void
+put_key(struct buf *out, const struct expr_key_condition *condition, const struct value *sort)
+{
+	put_prefix(out, condition);
 	key_encode_sort(sort, out);
 }
 
 tide_err
 query_range(const struct expr_key_condition *condition, struct key_range *range)
 {
-	const struct value *partition = &condition->partition, *low = &condition->low;
+	const struct value *low = &condition->low;
 	struct buf *from = &range->from, *to = &range->to, bound = {0};
 	tide_err rc;
 
-	/* the whole partition; each case narrows it */
-	key_encode_partition(partition, from);
+	/* all of them; each case narrows it */
+	put_prefix(from, condition);
 	rc = set_end(from, to);
 	switch (condition->range) {
 	case EXPR_RANGE_ALL:
 		break;
 	case EXPR_RANGE_EQ:
-		put_key(from, partition, low);
+		put_key(from, condition, low);
 		rc = set_end(from, to);
 		break;
 	case EXPR_RANGE_LT:
-		put_key(to, partition, low);
+		put_key(to, condition, low);
 		break;
 	case EXPR_RANGE_LE:
-		put_key(&bound, partition, low);
+		put_key(&bound, condition, low);
 		rc = set_end(&bound, to);
 		break;
 	case EXPR_RANGE_GT:
-		put_key(&bound, partition, low);
+		put_key(&bound, condition, low);
 		rc = set_end(&bound, from);
 		break;
 	case EXPR_RANGE_GE:
-		put_key(from, partition, low);
+		put_key(from, condition, low);
 		break;
 	case EXPR_RANGE_BETWEEN:
-		put_key(from, partition, low);
-		put_key(&bound, partition, &condition->high);
+		put_key(from, condition, low);
+		put_key(&bound, condition, &condition->high);
 		rc = set_end(&bound, to);
 		break;
 	case EXPR_RANGE_BEGINS_WITH:

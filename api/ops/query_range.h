@@ -7,6 +7,9 @@
  *     =  v       [k(v), k(v)+)            <= v       [prefix, k(v)+)         >= v       [k(v), prefix+)
  *     between    [k(low), k(high)+)       begins     [b, b+), b = prefix | v without its end
  *
+ * Where the sort key is of several attributes, those that are given by equality before the last are part of the prefix. Behind an index's
+ * sort key its entries go on with the item's own key.
+ *
  * This holds because no encoded sort key is the beginning of another one.
  */
 #ifndef TIDE_API_OPS_QUERY_RANGE_H

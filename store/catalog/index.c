@@ -85,6 +85,21 @@ table_key_attribute(const struct table *table, struct bytes name)
 	return NULL;
 }
 
+bool
+table_index_projects(const struct table *table, const struct table_index *index, struct bytes name)
+{
+	if (index->projection == INDEX_ALL || bytes_equal(name, table->partition.name) ||
+	    (table->has_sort && bytes_equal(name, table->sort.name)) ||
+	    find_in(index->partitions, index->n_partitions, name) != NULL ||
+	    find_in(index->sorts, index->n_sorts, name) != NULL)
+		return true;
+	for (unsigned i = 0; i < index->n_includes; i++) {
+		if (bytes_equal(index->includes[i], name))
+			return true;
+	}
+	return false;
+}
+
 static int
 by_name(const void *a, const void *b)
 {

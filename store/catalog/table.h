@@ -139,6 +139,9 @@ const struct replica *table_replica(const struct table *table, const char *regio
 /** The index of that name; NULL: none. */
 const struct table_index *table_index_find(const struct table *table, struct bytes name);
 
+/** Has the index that attribute: a key of its own or of the table, or projected? */
+bool table_index_projects(const struct table *table, const struct table_index *index, struct bytes name);
+
 /** What a shard is to be told of it; borrows from both. */
 void table_index_def(const struct table *table, const struct table_index *index, struct index_def *out);
 

@@ -20,7 +20,10 @@ static const char item_json[] =
     ","
     "\"ns\":{\"NS\":[\"1\",\"9\"]},\"b\":{\"B\":\"YWI=\"},\"t\":{\"BOOL\":false},\"z\":{\"NULL\":true}}";
 static const char key_json[] = "{\"pk\":{\"S\":\"k\"},\"sk\":{\"N\":\"5\"}}";
-static const struct expr_key_schema schema = {BYTES_LITERAL("pk"), BYTES_LITERAL("sk"), VALUE_S, VALUE_N};
+static const struct expr_key_schema schema = {.partition = BYTES_LITERAL("pk"),
+    .sort = BYTES_LITERAL("sk"),
+    .partition_type = VALUE_S,
+    .sort_type = VALUE_N};
 
 static void
 check(bool holds)

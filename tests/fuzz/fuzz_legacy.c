@@ -15,7 +15,10 @@ static const char item_json[] =
     "\"b\"]},"
     "\"ns\":{\"NS\":[\"1\",\"9\"]},\"b\":{\"B\":\"YWI=\"},\"t\":{\"BOOL\":false},\"z\":{\"NULL\":true}}";
 static const char key_json[] = "{\"pk\":{\"S\":\"k\"},\"sk\":{\"N\":\"5\"}}";
-static const struct expr_key_schema schema = {BYTES_LITERAL("pk"), BYTES_LITERAL("sk"), VALUE_S, VALUE_N};
+static const struct expr_key_schema schema = {.partition = BYTES_LITERAL("pk"),
+    .sort = BYTES_LITERAL("sk"),
+    .partition_type = VALUE_S,
+    .sort_type = VALUE_N};
 
 static void
 check(bool holds)
@@ -75,7 +78,7 @@ try_keys(struct arena *arena, const struct json *json, const struct value *item)
 	struct tide_error error;
 	bool same;
 
-	if (expr_legacy_keys(arena, json, &condition, &error) != TIDE_OK ||
+	if (expr_legacy_keys(arena, json, 2, &condition, &error) != TIDE_OK ||
 	    expr_key_condition_derive(condition, &schema, &derived, &error) != TIDE_OK)
 		return;
 	same = value_equal(value_map_get(item, schema.partition), &derived.partition);

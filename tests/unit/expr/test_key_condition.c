@@ -84,7 +84,10 @@ key_condition_selects(void **state)
 {
 	const struct key_case *c = *state;
 	char last = c->expression[strlen(c->expression) - 1];
-	struct expr_key_schema schema = {BYTES_LITERAL("pk"), BYTES_LITERAL("sk"), VALUE_S, VALUE_N};
+	struct expr_key_schema schema = {.partition = BYTES_LITERAL("pk"),
+	    .sort = BYTES_LITERAL("sk"),
+	    .partition_type = VALUE_S,
+	    .sort_type = VALUE_N};
 	struct bytes text = bytes_of_string(c->expression);
 	const struct expr_condition *condition;
 	struct expr_key_condition derived;
@@ -118,7 +121,10 @@ range_matches_as_its_condition_does(void **state)
 	    "pk = :p AND sk <= :a", "pk = :p AND sk > :a", "pk = :p AND sk >= :a",
 	    "pk = :p AND sk BETWEEN :a AND :b", "pk = :p AND begins_with(sk, :a)", "pk = :p"};
 	static const char *const keys[] = {"a", "b", "ba", "bz", "c", "ca", "d"};
-	const struct expr_key_schema schema = {BYTES_LITERAL("pk"), BYTES_LITERAL("sk"), VALUE_S, VALUE_S};
+	const struct expr_key_schema schema = {.partition = BYTES_LITERAL("pk"),
+	    .sort = BYTES_LITERAL("sk"),
+	    .partition_type = VALUE_S,
+	    .sort_type = VALUE_S};
 	const struct expr_condition *condition;
 	struct expr_key_condition derived;
 	struct world w;
@@ -143,7 +149,10 @@ range_matches_as_its_condition_does(void **state)
 static void
 filter_leaves_keys_alone(void **state)
 {
-	const struct expr_key_schema schema = {BYTES_LITERAL("pk"), BYTES_LITERAL("sk"), VALUE_S, VALUE_N};
+	const struct expr_key_schema schema = {.partition = BYTES_LITERAL("pk"),
+	    .sort = BYTES_LITERAL("sk"),
+	    .partition_type = VALUE_S,
+	    .sort_type = VALUE_N};
 	const struct expr_condition *filter;
 	struct world w;
 

@@ -318,7 +318,10 @@ static void
 keys_select(void **state)
 {
 	const struct key_case *c = *state;
-	struct expr_key_schema schema = {BYTES_LITERAL("pk"), BYTES_LITERAL("sk"), VALUE_S, VALUE_S};
+	struct expr_key_schema schema = {.partition = BYTES_LITERAL("pk"),
+	    .sort = BYTES_LITERAL("sk"),
+	    .partition_type = VALUE_S,
+	    .sort_type = VALUE_S};
 	const struct expr_condition *condition;
 	struct expr_key_condition derived;
 	struct json json;
@@ -329,7 +332,7 @@ keys_select(void **state)
 		schema.sort = BYTES_NONE;
 	world_open(&w, NULL, NULL);
 	json = read_json(&w, c->conditions);
-	rc = expr_legacy_keys(&w.arena, &json, &condition, &w.error);
+	rc = expr_legacy_keys(&w.arena, &json, 2, &condition, &w.error);
 	if (rc == TIDE_OK)
 		rc = expr_key_condition_derive(condition, &schema, &derived, &w.error);
 	if (!expect_error(&w, rc, c->error)) {
@@ -346,7 +349,10 @@ keys_select(void **state)
 static void
 filter_leaves_keys_alone(void **state)
 {
-	const struct expr_key_schema schema = {BYTES_LITERAL("pk"), BYTES_LITERAL("sk"), VALUE_S, VALUE_S};
+	const struct expr_key_schema schema = {.partition = BYTES_LITERAL("pk"),
+	    .sort = BYTES_LITERAL("sk"),
+	    .partition_type = VALUE_S,
+	    .sort_type = VALUE_S};
 	const struct expr_condition *filter;
 	struct json json;
 	struct world w;

@@ -107,7 +107,10 @@ top_level_names_are_distinct(void **state)
 static void
 key_attributes_are_scalars(void **state)
 {
-	const struct expr_key_schema schema = {BYTES_LITERAL("pk"), BYTES_LITERAL("sk"), VALUE_S, VALUE_S};
+	const struct expr_key_schema schema = {.partition = BYTES_LITERAL("pk"),
+	    .sort = BYTES_LITERAL("sk"),
+	    .partition_type = VALUE_S,
+	    .sort_type = VALUE_S};
 	const struct expr_projection *projection;
 	struct world w;
 
