@@ -48,6 +48,7 @@
 	    "Request is missing Authentication Token")                                                       \
 	X(CONDITION_FAILED, DYNAMODB "ConditionalCheckFailedException", 400,                                 \
 	    "The conditional request failed")                                                                \
+	X(DUPLICATE_ITEM, DYNAMODB "DuplicateItemException", 400, "Duplicate primary key exists in table")   \
 	X(RESOURCE_NOT_FOUND, DYNAMODB "ResourceNotFoundException", 400, "Requested resource not found")     \
 	X(TABLE_NOT_FOUND, DYNAMODB "TableNotFoundException", 400, "Table not found")                        \
 	X(RESOURCE_IN_USE, DYNAMODB "ResourceInUseException", 400, "Resource is in use")                     \
@@ -63,7 +64,16 @@
 	X(REQUEST_TOO_LARGE, CORAL "RequestEntityTooLargeException", 413, "Request is too large")            \
 	X(REGION_LOST, DYNAMODB "InternalServerError", 500,                                                  \
 	    "The request was sent on to another region, and no answer came from there")                      \
-	X(KEY_NOT_FOUND, "NotFoundException", 400, "")
+	/* Application Auto Scaling's own */                                                                \
+	X(SCALING_VALIDATION, "ValidationException", 400, "")                                                \
+	X(SCALING_NOT_FOUND, "ObjectNotFoundException", 400, "")                                             \
+	X(SCALING_LIMIT, "LimitExceededException", 400, "")                                                  \
+	X(SCALING_TOKEN, "InvalidNextTokenException", 400, "")                                               \
+	X(SCALING_RESOURCE, "ResourceNotFoundException", 400, "")                                            \
+	X(SCALING_TAGS, "TooManyTagsException", 400, "")                                                     \
+	X(KEY_NOT_FOUND, "NotFoundException", 400, "")                                                       \
+	X(TRANSACTION_CANCELED, DYNAMODB "TransactionCanceledException", 400, "")                            \
+	X(IDEMPOTENT_MISMATCH, DYNAMODB "IdempotentParameterMismatchException", 400, "")
 
 typedef enum tide_err {
 #define X(code, exception, http, text) TIDE_##code,

@@ -38,7 +38,7 @@ read_before(struct item_change *change, struct group *group, struct arena *arena
 	struct stored stored;
 	tide_err rc;
 
-	if (!wants_tree(change) && !change->wants_before)
+	if (!wants_tree(change) && !change->wants_before && !change->must_be_new)
 		return TIDE_OK;
 	rc = group_get(group, change->table->id, change->key.bytes, &stored);
 	if (rc == TIDE_NOTFOUND)
@@ -94,7 +94,10 @@ item_change_plan(
 		return tide_fail(error, rc, NULL);
 	if ((rc = read_before(change, group, arena, error)) != TIDE_OK)
 		return rc;
-	if (change->condition != NULL && !expr_condition_eval(change->condition, change->tree))
+	if (change->must_be_new && change->found)
+		return tide_fail(error, TIDE_DUPLICATE_ITEM, NULL);
+	if (change->condition != NULL && !(change->absent_is_fine && !change->found) &&
+	    !expr_condition_eval(change->condition, change->tree))
 		return tide_fail(error, TIDE_CONDITION_FAILED, NULL);
 	if (change->kind == ITEM_UPDATE)
 		return apply_update(change, arena, error);
@@ -117,6 +120,19 @@ item_change_write(struct item_change *change, struct group *group, struct tide_e
 	if (rc == TIDE_NOTFOUND)
 		return tide_fail(error, TIDE_RESOURCE_NOT_FOUND, NULL);
 	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
+}
+
+bool
+item_change_as_write(const struct item_change *change, struct group_write *out)
+{
+	bool deletes = change->kind == ITEM_DELETE;
+
+	*out = (struct group_write){.table = change->table->id,
+	    .key = change->key.bytes,
+	    .image = deletes ? BYTES_NONE : buf_bytes(&change->image),
+	    .tombstone = deletes,
+	    .keep_before = table_keeps_before(change->table)};
+	return deletes || (change->kind != ITEM_CHECK && change->after != NULL);
 }
 
 void

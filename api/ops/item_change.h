@@ -24,6 +24,8 @@ struct item_change {
 	enum item_change_kind kind; /* CHECK: only the condition; nothing is written */
 	bool wants_before; /* `before` is looked at even where the change itself needs no item */
 	bool wants_sizes; /* the same of `size_before` */
+	bool must_be_new; /* PUT: an item that is there already is TIDE_DUPLICATE_ITEM */
+	bool absent_is_fine; /* with no item there the condition does not count */
 	const struct table *table; /* the caller's reference */
 	struct item_key key;
 	struct value attributes; /* PUT: the item; else the key: what a created item begins with */
@@ -65,6 +67,9 @@ tide_err item_change_plan(
  * Errors     those of group_put, as a client gets them: nothing of this change is in the group.
  */
 tide_err item_change_write(struct item_change *change, struct group *group, struct tide_error *error);
+
+/** The planned change as one of several, for group_transact. False: it writes nothing. Borrows from the change. */
+bool item_change_as_write(const struct item_change *change, struct group_write *out);
 
 /** Release what it carries, once the group is on disk or was given up. Takes a zeroed one. */
 void item_change_fini(struct item_change *change);

@@ -1,9 +1,24 @@
 #include <stdlib.h>
 
 #include "api/ops/ops.h"
+#include "api/scaling/scaling.h"
 
 /* All operations of DynamoDB and DynamoDB Streams, and those of other services that are answered here, by name. */
 static const struct operation operations[] = {
+    {"AnyScaleFrontendService.DeleteScalingPolicy", op_scaling_delete_policy},
+    {"AnyScaleFrontendService.DeleteScheduledAction", op_scaling_delete_action},
+    {"AnyScaleFrontendService.DeregisterScalableTarget", op_scaling_deregister},
+    {"AnyScaleFrontendService.DescribeScalableTargets", op_scaling_targets},
+    {"AnyScaleFrontendService.DescribeScalingActivities", op_scaling_activities},
+    {"AnyScaleFrontendService.DescribeScalingPolicies", op_scaling_policies},
+    {"AnyScaleFrontendService.DescribeScheduledActions", op_scaling_actions},
+    {"AnyScaleFrontendService.GetPredictiveScalingForecast", op_scaling_not_supported},
+    {"AnyScaleFrontendService.ListTagsForResource", op_scaling_tags},
+    {"AnyScaleFrontendService.PutScalingPolicy", op_scaling_put_policy},
+    {"AnyScaleFrontendService.PutScheduledAction", op_scaling_put_action},
+    {"AnyScaleFrontendService.RegisterScalableTarget", op_scaling_register},
+    {"AnyScaleFrontendService.TagResource", op_scaling_tag},
+    {"AnyScaleFrontendService.UntagResource", op_scaling_untag},
     {"BatchExecuteStatement", op_not_supported},
     {"BatchGetItem", op_batch_get_item},
     {"BatchWriteItem", op_batch_write_item},
@@ -32,7 +47,7 @@ static const struct operation operations[] = {
     {"DescribeTimeToLive", op_describe_time_to_live},
     {"DisableKinesisStreamingDestination", op_disable_kinesis},
     {"EnableKinesisStreamingDestination", op_enable_kinesis},
-    {"ExecuteStatement", op_not_supported},
+    {"ExecuteStatement", op_execute_statement},
     {"ExecuteTransaction", op_not_supported},
     {"ExportTableToPointInTime", op_not_supported},
     {"GetItem", op_get_item},
@@ -59,8 +74,8 @@ static const struct operation operations[] = {
     {"SearchVectors", op_not_supported},
     {"StartBulkPutItems", op_not_supported},
     {"TagResource", op_tag_resource},
-    {"TransactGetItems", op_not_supported},
-    {"TransactWriteItems", op_not_supported},
+    {"TransactGetItems", op_transact_get_items},
+    {"TransactWriteItems", op_transact_write_items},
     {"TrentService.DescribeKey", op_kms_describe_key},
     {"UntagResource", op_untag_resource},
     {"UpdateContinuousBackups", op_not_supported},
