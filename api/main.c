@@ -15,6 +15,7 @@
 #include "api/meter.h"
 #include "api/metrics.h"
 #include "api/naming.h"
+#include "api/scaling/scaling.h"
 #include "base/log.h"
 #include "config/program.h"
 
@@ -128,6 +129,9 @@ open_region(struct process *process, struct tide_error *error)
 	    (rc = membership_open(region, error)) != TIDE_OK ||
 	    (rc = endpoint_open(region, NULL, &process->endpoint, error)) != TIDE_OK)
 		return rc;
+	if ((rc = scaling_open(region, &region->scaling, error)) != TIDE_OK)
+		return rc;
+	region->every_turn = scaling_turn;
 	if ((rc = meter_open(&meter, &region->meter)) != TIDE_OK ||
 	    (rc = lag_open(&region->config, region->shard, &region->lag)) != TIDE_OK ||
 	    (rc = metrics_open(region, process->endpoint, TIDEMARK_VERSION)) != TIDE_OK)
@@ -211,6 +215,7 @@ stop(struct process *process, const struct program *program, bool clean)
 	endpoint_close(process->endpoint);
 	endpoint_serve_close(process->server);
 	metrics_close(region);
+	scaling_close(region->scaling);
 	meter_close(region->meter);
 	lag_close(region->lag);
 	membership_close(region);

@@ -273,6 +273,8 @@ maintenance_turn(struct maintenance *m)
 	if (expiry_step(m->region, m->expiry, now_ms(m), &error) != TIDE_OK)
 		complain(m, &m->expiring, &error);
 	backfill(m);
+	if (m->region->every_turn != NULL)
+		m->region->every_turn(m->region);
 	checkpoint(m);
 	if (now_ms(m) >= m->collect_ms) {
 		collect(m);

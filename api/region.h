@@ -13,6 +13,7 @@
 struct lag;
 struct membership;
 struct meter;
+struct scaling;
 struct metrics;
 
 struct region {
@@ -23,6 +24,8 @@ struct region {
 	struct membership *membership; /* api/membership.h */
 	struct lag *lag; /* api/lag.h; NULL where nobody looks */
 	struct meter *meter; /* api/meter.h; NULL: nothing is limited */
+	struct scaling *scaling; /* api/scaling/scaling.h; NULL where nothing scales */
+	void (*every_turn)(struct region *region); /* due at each turn of maintenance, too; NULL: nothing */
 	struct metrics *metrics; /* api/metrics.h; the same */
 	uint64_t started_ms;
 	atomic_bool renew; /* heal.h: stop, and start over in place */

@@ -17,7 +17,8 @@ struct request {
 	struct json body; /* the parsed request: an object */
 	struct buf reply; /* the operation appends the reply's JSON here */
 	const struct operation *operation;
-	const char *throttling; /* members of the error that says which limit it met (api/ops/capacity.h); NULL: none */
+	const char *
+	    throttling; /* members of the error that says which limit it met (api/ops/capacity.h); NULL: none */
 	void *connection; /* the HTTP front's */
 };
 

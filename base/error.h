@@ -64,7 +64,7 @@
 	X(REQUEST_TOO_LARGE, CORAL "RequestEntityTooLargeException", 413, "Request is too large")            \
 	X(REGION_LOST, DYNAMODB "InternalServerError", 500,                                                  \
 	    "The request was sent on to another region, and no answer came from there")                      \
-	/* Application Auto Scaling's own */                                                                \
+	/* Application Auto Scaling's own */                                                                 \
 	X(SCALING_VALIDATION, "ValidationException", 400, "")                                                \
 	X(SCALING_NOT_FOUND, "ObjectNotFoundException", 400, "")                                             \
 	X(SCALING_LIMIT, "LimitExceededException", 400, "")                                                  \

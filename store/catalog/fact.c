@@ -130,7 +130,8 @@ fact_name_parse(struct bytes name, enum fact_kind *kind, char region[REGION_NAME
 		return false;
 	*kind = FACT_UNKNOWN;
 	for (unsigned k = 0; k < FACT_UNKNOWN; k++) {
-		if (bytes_is(bytes_of(name.at, head), kinds[k].name) && (kinds[k].qualifier != ALONE) == (tail != 0))
+		if (bytes_is(bytes_of(name.at, head), kinds[k].name) &&
+		    (kinds[k].qualifier != ALONE) == (tail != 0))
 			*kind = (enum fact_kind)k;
 	}
 	memcpy(region, mark == NULL ? (const uint8_t *)"" : mark + 1, tail);

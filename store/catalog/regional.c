@@ -34,6 +34,23 @@ regional_read(
 }
 
 tide_err
+regional_find(
+    struct shard *shard, struct arena *arena, const char *kind, const char *name, struct bytes *text)
+{
+	struct buf key = {0}, raw = {0};
+	struct stored stored;
+	tide_err rc;
+
+	fact_key_of(kind, name, &key);
+	if ((rc = buf_check(&key)) == TIDE_OK &&
+	    (rc = shard_get(shard, TABLE_REGIONAL, buf_bytes(&key), &raw, &stored)) == TIDE_OK)
+		rc = text_of(arena, stored.image, text);
+	buf_fini(&key);
+	buf_fini(&raw);
+	return rc;
+}
+
+tide_err
 regional_write(struct group *group, const char *kind, const char *name, struct bytes text)
 {
 	struct value value = {.type = VALUE_S, .text = text};

@@ -14,6 +14,10 @@
 tide_err regional_read(
     struct group *group, struct arena *arena, const char *kind, const char *name, struct bytes *text);
 
+/** The same as it is committed. Any thread. */
+tide_err regional_find(
+    struct shard *shard, struct arena *arena, const char *kind, const char *name, struct bytes *text);
+
 /** Write one, or delete it (deleting what is not there is TIDE_OK). Errors: those of group_put. Committer thread. */
 tide_err regional_write(struct group *group, const char *kind, const char *name, struct bytes text);
 tide_err regional_delete(struct group *group, const char *kind, const char *name);
