@@ -413,10 +413,19 @@ class Actions:
         except (ValueError, KeyError):
             return False
 
+    def nothing_expires(self, region):
+        """No item of the region is over, or soon will be."""
+        soon = time.time() + 600
+        tables = [table for table in self.expiring if region in self.tables.get(table, ())]
+        return not any("x" in item and float(item["x"]["N"]) < soon for table in tables for item in self.scan(region, table))
+
     def do_converge(self, seconds):
         for region in self.regions:
             self.do_clients([region.name], "quiet")
         deadline, done = time.monotonic() + seconds, None
+        for region in self.regions:
+            left = max(1, deadline - time.monotonic())
+            wait_for(f"{region.name} has nothing left whose time is over", lambda region=region: self.nothing_expires(region), left, self.watch)
         while time.monotonic() < deadline:
             self.watch()
             left = max(1, min(5, int(deadline - time.monotonic())))

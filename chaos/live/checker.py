@@ -7,6 +7,7 @@ Everything is concluded from answers: each names the write that it saw. What the
 import collections
 
 import linear
+from expiry import Lives
 from history import made
 from order import Order
 
@@ -49,6 +50,7 @@ class Checker:
         "lost": "every acknowledged write is final, replaced by one that saw it, or in the conflict log",
         "final": "no final item is older than an acknowledged write or delete of it",
         "conflicts": "the conflict log is the same everywhere, and names conflicts only",
+        "expired": "nothing is left whose time is long over",
         "batch": "every item of an acknowledged batch is there",
     }
 
@@ -66,6 +68,7 @@ class Checker:
         self.items = next(iter(final.values()), {})  # they are compared first
         self.entries = next(iter(conflicts.values()), [])
         self.orders = {}
+        self.lives = Lives(self.by_key, self.entries)
 
     def bad(self, rule, text):
         self.findings.add(rule, text)
@@ -82,6 +85,7 @@ class Checker:
         self.check_lost()
         self.check_final()
         self.check_conflicts()
+        self.check_expired()
         self.check_batch()
         return self.findings.summary()
 
@@ -160,13 +164,16 @@ class Checker:
         return [op for op in self.by_key[key] if op.f == "delete" and op.outcome != "fail" and op.call < until]
 
     def explains_none(self, key, known, until):
-        """Could the item be gone although `known` was there? Some delete must be above all of it."""
+        """Could the item be gone although `known` was there? Some delete must be above all of it, or its time over."""
         order = self.orders[key]
-        return not known or any(all(not order.less(op.token, one) for one in known) for op in self.deletes(key, until))
+        if not known or any(all(not order.less(op.token, one) for one in known) for op in self.deletes(key, until)):
+            return True
+        return self.lives.may_be_gone(key, known, until, order)
 
     def check_causal(self):
         frontier = collections.defaultdict(dict)  # region -> key -> tokens that its clients have seen
         copies, views, merged = {}, {}, collections.defaultdict(set)
+        gone, past = collections.defaultdict(dict), {}  # region -> key -> tokens that were not there any more; op -> those before it
         events = [(op.call, 2, i, op) for i, op in enumerate(self.ops) if op.f != "batch"]
         events += [(op.end, 1, i, op) for i, op in enumerate(self.ops) if op.f != "batch" and op.outcome == "ok"]
         events += [(at, 0, i, (region, table)) for i, (at, region, table) in enumerate(self.resets)]
@@ -185,12 +192,18 @@ class Checker:
                 frontier[region] = {k: v for k, v in frontier[region].items() if table is not None and not k.startswith(table + "/")}
                 copies.pop(region, None)
                 merged[region].clear()
+                gone[region].clear()
                 continue
             region = op.region
             if kind == 2:
                 views[op] = copies.setdefault(region, dict(frontier[region]))
+                past[op] = gone[region].get(op.key, frozenset())
                 continue
             self._see(op, views[op].get(op.key, ()))
+            if op.saw is None:
+                gone[region][op.key] = gone[region].get(op.key, frozenset()) | frozenset(views[op].get(op.key, ()))
+            elif op.saw in past[op]:
+                self.bad("causal", f"{op}: it came back, and had been gone")
             if op.saw is not None:
                 add(region, op.key, op.saw)
                 writer = self.writers.get(op.saw)
@@ -221,7 +234,7 @@ class Checker:
             missing = [
                 op.token for op in ops
                 if op.writes and op.f != "delete" and op.outcome == "ok" and op.token != final
-                and op.token not in replaced and op.token not in logged
+                and op.token not in replaced and op.token not in logged and not self.lives.is_over(op, float("inf"))
             ]  # fmt: skip
             # A write without an answer may have replaced one, and told nobody: at most one each.
             unknown = sum(1 for op in ops if op.writes and op.outcome == "info")
@@ -255,8 +268,15 @@ class Checker:
             if key.split("/")[1].split(".")[1] != "s":
                 self.bad("conflicts", f"{_name(entry)}: only one region writes {key}")
             loser, winner = (entry[side] and entry[side]["w"] for side in ("loser", "winner"))
+            if not loser and not winner:
+                self.bad("conflicts", f"{_name(entry)}: two deletes, of which nothing is lost")
             if loser and winner and order.seen(loser, winner):
                 self.bad("conflicts", f"{_name(entry)}: no conflict: {winner} had seen {loser}")
+
+    def check_expired(self):
+        for key, state in self.items.items():
+            if self.lives.overdue(self.writers.get(state["w"])):
+                self.bad("expired", f"{key} is {state['w']}, whose time is long over")
 
     def check_batch(self):
         items = {key: state for key, state in self.items.items() if key.split("/", 1)[1].startswith("batch.")}

@@ -32,7 +32,7 @@ LARGE = 380_000
 DEFAULTS = {
     # kind: (clients of each region, keys, operations a second of each client)
     "register": (3, 12, 12), "counter": (2, 4, 12), "set": (2, 4, 10), "append": (2, 4, 10), "race": (2, 2, 12), "hot": (3, 1, 20),
-    "large": (1, 3, 1.5), "batch": (1, 1, 3), "causal": (2, 4, 10),
+    "large": (1, 3, 1.5), "batch": (1, 1, 3), "causal": (2, 4, 10), "ttl": (2, 8, 5),
 }  # fmt: skip
 
 
@@ -58,11 +58,13 @@ def state_of(item):
         state["u"] = item["u"]["S"]
     if "n" in item:
         state["n"] = int(item["n"]["N"])
+    if "x" in item:
+        state["x"] = int(item["x"]["N"])
     if "tags" in item:
         state["tags"] = sorted(item["tags"]["SS"])
     if "l" in item:
         state["l"] = [part["S"] for part in item["l"]["L"]]
-    extra = set(item) - {"id", "w", "v", "u", "n", "tags", "l"}
+    extra = set(item) - {"id", "w", "v", "u", "n", "x", "tags", "l"}
     if extra:
         state["extra"] = sorted(extra)
     return state
@@ -278,6 +280,30 @@ class Client(threading.Thread):
             return first if first == "down" else self.put(y, 1)
         first = self.get(y)
         return first if first == "down" else self.get(x)
+
+    def life(self):
+        """When an item's time is over, and that on the history's clock: it is over once the second has passed."""
+        choice = self.random.random()
+        if choice < 0.1:
+            return None, None
+        now = time.time()
+        # Over in a moment; so long over that every region deletes it at once; or not in this run.
+        x = int(now) + (self.random.randrange(0, 6) if choice < 0.65 else -700 if choice < 0.8 else 7200)
+        return x, time.monotonic_ns() + int((x + 1 - now) * 1e9)
+
+    def do_ttl(self):
+        """No client deletes here: what is gone has expired, or has lost to a delete of what had."""
+        key, choice = f"ttl.s.{self.random.randrange(self.load['keys'])}", self.random.random()
+        if choice < 0.4:
+            return self.get(key)
+        x, over = self.life()
+        if choice < 0.65 and x is not None:
+            return self.update("prolong", key, ", x = :x", lambda token: {":x": {"N": str(x)}}, x=x, over=over)
+        token = self.token()
+        item, new = {"id": {"S": key}, "w": {"S": token}}, {"w": token}
+        if x is not None:
+            item["x"], new["x"] = {"N": str(x)}, x
+        return self.send("PutItem", "put", key, {"Item": item, "ReturnValues": "ALL_OLD"}, self.old, token, new=new, x=x, over=over)
 
     def do_batch(self):
         """Keys that are written once: all of them must be there at the end."""

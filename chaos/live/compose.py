@@ -95,14 +95,17 @@ def compose(chance):
     n = chance.choice((2, 3, 3, 3, 4, 5))
     names = REGIONS[:n]
     lines = ["# Composed by chance.", f"regions {n}"]
-    for kind in chance.sample(WORKLOADS, chance.randrange(2, 5)):
+    kinds = chance.sample(WORKLOADS, chance.randrange(2, 5))
+    # What is over by a clock that is wrong, the checker could not tell.
+    faults = [kind for kind in KINDS if kind is not _clock or "ttl" not in kinds]
+    for kind in kinds:
         lines.append(f"workload {kind} clients {chance.randrange(1, 3)} rate {chance.choice((2, 8)) if kind != 'large' else 1}")
     lines.append("during 2s")
     for _ in range(chance.randrange(2, 5)):
         # Faults of a wave overlap. One region has one fault of its processes at a time: what is dead cannot be paused.
         wave, down = [], set()
         for _ in range(chance.randrange(1, 5)):
-            fault = chance.choice(KINDS)(chance, names)
+            fault = chance.choice(faults)(chance, names)
             words = fault.begin[0].split()
             if words[0] in OF_A_PROCESS:
                 if words[1] in down:

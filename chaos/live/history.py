@@ -21,6 +21,8 @@ class Op:
     expected: str | None = None
     tag: str | None = None
     keys: dict | None = None  # of a batch: key -> token
+    x: int | None = None  # the item's time, in seconds since 1970
+    over: int | None = None  # when that is past, on the clock of the history
     left: tuple = ()
     text: str = ""
 
@@ -62,6 +64,7 @@ def load(paths):
                 client = line["c"]
                 op = Op(client, client.split(".")[0], line["f"], line["k"], line.get("w"), line["t"], new=line.get("new"))
                 op.expected, op.tag, op.keys = line.get("expected"), line.get("tag"), line.get("keys")
+                op.x, op.over = line.get("x"), line.get("over")
                 open_ops[line["i"]] = op
                 ops.append(op)
     ops.sort(key=lambda op: op.call)
@@ -77,6 +80,8 @@ def made(op, old):
     state = {**(old or {}), "w": op.token}
     if op.f == "touch":
         state["u"] = op.token
+    elif op.f == "prolong":
+        state["x"] = op.x
     elif op.f == "add":
         state["n"] = state.get("n", 0) + 1
     elif op.f == "append":

@@ -117,6 +117,7 @@ class World(Actions):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"tidemark-chaos-{scenario.name}-"))
         self.regions, self.network, self.clients, self.samplers = [], None, [], []
         self.tables, self.dropped, self.resets = {}, [], []
+        self.expiring = set()  # tables that have time to live
         self.quiet, self.drained, self.picked, self.since = set(), set(), None, {}
         self.timeline = Timeline()
         self.forced_proxy = proxy
@@ -291,6 +292,10 @@ class World(Actions):
             for region in regions:
                 if region in self.tables.get(load["table"], ()):
                     loads[region].append({**load, "at": f"{statement.line}"})
+        for table in sorted({load["table"] for some in loads.values() for load in some if load["kind"] == "ttl"} - self.expiring):
+            region = self.tables[table][0]
+            region.call("UpdateTimeToLive", TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "x"})
+            self.expiring.add(table)
         for region, some in loads.items():
             if some:
                 self.clients.append(Clients(self, region, some, len(self.clients)))
@@ -301,6 +306,7 @@ class World(Actions):
         """Everything is collected, the regions end cleanly, their folders are verified, and the checker decides."""
         self.end_clients()
         final, conflicts = {}, {}
+        ended = time.monotonic_ns()
         for region in self.regions:
             items = {}
             for table, regions in self.tables.items():
@@ -314,6 +320,7 @@ class World(Actions):
         ops = load([one.out for one in self.clients if one.out.exists()])
         partial = [name for name in self.tables if name not in everywhere]
         checker = Checker(ops, final, conflicts, self.resets, [*self.dropped, *partial])
+        checker.lives.ended = ended
         self.result.findings = checker.run()
         for region in self.regions:
             for kind in ("replicator", "api"):
