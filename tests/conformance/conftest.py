@@ -84,6 +84,7 @@ class Region:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.http_port, self.replication_port = free_port(), free_port()
         self.peers = []
+        self.lines = ""  # more of the configuration
         self.api = self.replicator = None
 
     @property
@@ -104,6 +105,7 @@ class Region:
             f'    endpoint = "ipc://{self.folder}/e.sock";\n'
             + (f"    peers = (\n{peers}\n    );\n" if peers else "")
             + "};\n"
+            + self.lines
         )
         path = self.folder / "region.conf"
         path.write_text(text)
