@@ -162,10 +162,33 @@ a_long_table_is_walked_in_pieces_and_nothing_is_left_out(void **state)
 	world_close(&world);
 }
 
+/* Records of the table in a region's journal that say that time to live did it: of its own, and of others. */
+static void
+count_expired(struct world *world, unsigned region, unsigned *own, unsigned *others)
+{
+	struct journal *journal = shard_journal(world->shard[region]);
+	struct journal_reader *reader;
+	struct bytes payload;
+	struct arena arena;
+	struct unit unit;
+
+	*own = *others = 0;
+	arena_init(&arena, 0);
+	assert_int_equal(journal_reader_open(journal, journal_first_seq(journal), &reader, NULL), TIDE_OK);
+	while (journal_reader_next(reader, &payload, NULL, NULL) == TIDE_OK) {
+		assert_int_equal(unit_decode(&arena, payload, &unit, NULL), TIDE_OK);
+		for (uint32_t i = 0; i < unit.n_records; i++)
+			*(unit.kind == UNIT_LOCAL ? own : others) += unit.records[i].expired;
+	}
+	journal_reader_close(reader);
+	arena_fini(&arena);
+}
+
 static void
 two_regions_that_expire_one_item_make_no_conflict(void **state)
 {
 	struct expire expire = {0};
+	unsigned own, others;
 	struct world world;
 
 	(void)state;
@@ -182,6 +205,35 @@ two_regions_that_expire_one_item_make_no_conflict(void **state)
 	assert_converged(&world, USER_TABLE);
 	assert_int_equal(count_items(&world, 1, USER_TABLE, false), 0);
 	assert_int_equal(count_items(&world, 1, TABLE_CONFLICTS, false), 0);
+	for (unsigned r = 1; r <= 2; r++) {
+		count_expired(&world, r, &own, &others);
+		assert_int_equal(own, 1);
+		assert_int_equal(others, 0);
+	}
+	world_close(&world);
+}
+
+static void
+a_delete_that_came_from_another_region_is_not_marked_again(void **state)
+{
+	struct expire expire = {0};
+	unsigned own, others;
+	struct world world;
+
+	(void)state;
+	world_open(&world, 2, "leveldb");
+	world_table(&world, USER_TABLE);
+	put_ttl(&world, 1, "item", "1794999999");
+	settle(&world);
+	assert_int_equal(shard_expire_look(world.shard[1], &rule, &expire), TIDE_OK);
+	assert_int_equal(expire_found(&world, 1, &expire), 1);
+	expire_fini(&expire);
+	settle(&world);
+	assert_int_equal(count_items(&world, 2, USER_TABLE, false), 0);
+	count_expired(&world, 1, &own, &others);
+	assert_int_equal(own, 1);
+	count_expired(&world, 2, &own, &others);
+	assert_int_equal(own + others, 0);
 	world_close(&world);
 }
 
@@ -220,6 +272,7 @@ main(void)
 	    cmocka_unit_test(what_was_written_again_since_it_was_found_stays),
 	    cmocka_unit_test(a_long_table_is_walked_in_pieces_and_nothing_is_left_out),
 	    cmocka_unit_test(two_regions_that_expire_one_item_make_no_conflict),
+	    cmocka_unit_test(a_delete_that_came_from_another_region_is_not_marked_again),
 	    cmocka_unit_test(what_is_another_regions_is_left_to_it),
 	};
 
