@@ -97,3 +97,23 @@ json__base64_encode(struct bytes bytes, struct buf *out)
 	}
 	out->n += (bytes.n + 2) / 3 * 4;
 }
+
+void
+json_write_base64(struct buf *out, struct bytes bytes)
+{
+	json__base64_encode(bytes, out);
+}
+
+tide_err
+json_read_base64(struct arena *arena, struct bytes text, struct bytes *out)
+{
+	uint8_t *at = arena_alloc(arena, text.n / 4 * 3 + 3);
+	size_t n;
+	tide_err rc;
+
+	if (at == NULL)
+		return TIDE_NOMEM;
+	if ((rc = json__base64_decode(text, at, &n, NULL)) == TIDE_OK)
+		*out = bytes_of(at, n);
+	return rc;
+}

@@ -59,6 +59,10 @@ void json_write_string(struct buf *out, struct bytes text); /* quoted and escape
 void json_write_value(struct buf *out, const struct value *value); /* {"S":"..."} */
 void json_write_item(struct buf *out, const struct value *item); /* {"a":{"S":"..."},...} */
 
+/** base64: strict, with padding, one text for one value. Reading: TIDE_SERIALIZATION, TIDE_NOMEM. */
+void json_write_base64(struct buf *out, struct bytes bytes);
+tide_err json_read_base64(struct arena *arena, struct bytes text, struct bytes *out);
+
 /**
  * Write an encoded item (value_encode) as JSON without building a tree: the hot path of GetItem.
  * TIDE_CORRUPT: not an encoded item; nothing is appended. TIDE_NOMEM. Contents are taken as value_encode left them.

@@ -1,5 +1,6 @@
 #include "api/ops/item_change.h"
 
+#include "api/ops/index_key.h"
 #include "api/ops/ops.h"
 
 tide_err
@@ -73,6 +74,9 @@ apply_update(struct item_change *change, struct arena *arena, struct tide_error 
 	}
 	if (change->after == NULL)
 		return TIDE_OK;
+	rc = index_key_check_update(change->table, change->tree, change->after, error);
+	if (rc != TIDE_OK)
+		return rc;
 	change->size_after = item_size(change->after);
 	if (change->size_after > ITEM_BYTES_MAX)
 		return tide_fail(

@@ -63,6 +63,8 @@ void op_transact_write_items(struct request *request);
 void op_transact_get_items(struct request *request);
 void op_query(struct request *request);
 void op_execute_statement(struct request *request);
+void op_batch_execute_statement(struct request *request);
+void op_execute_transaction(struct request *request);
 void op_scan(struct request *request);
 
 /** Operations of the API that this version has not built: an error that says so. */

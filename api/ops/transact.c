@@ -34,6 +34,10 @@ code_of(tide_err code)
 		return "ThrottlingError";
 	case TIDE_ITEM_COLLECTION_SIZE:
 		return "ItemCollectionSizeLimitExceeded";
+	case TIDE_DUPLICATE_ITEM: /* PartiQL's */
+		return "DuplicateItem";
+	case TIDE_RESOURCE_NOT_FOUND:
+		return "ResourceNotFound";
 	default:
 		return "ValidationError";
 	}

@@ -139,7 +139,8 @@ plan(struct transact_write *transact, struct group *group, struct tide_error *er
 
 		if ((rc = item_change_plan(&action->change, group, arena, error)) == TIDE_OK)
 			continue;
-		if ((rc != TIDE_CONDITION_FAILED && rc != TIDE_VALIDATION) || transact_is_upfront(error))
+		if ((rc != TIDE_CONDITION_FAILED && rc != TIDE_DUPLICATE_ITEM && rc != TIDE_VALIDATION) ||
+		    transact_is_upfront(error))
 			return rc;
 		failed = true;
 		if (transact_reason_set(&action->reason, arena, error) != TIDE_OK)

@@ -73,6 +73,9 @@ tide_err partiql_parse(struct arena *arena, struct bytes text, const struct valu
 /** Does it only read? EXISTS counts as a write. */
 bool partiql_is_read(const struct partiql_statement *statement);
 
+/** The top-level attribute that a column is part of. */
+struct bytes partiql_column_attribute(const struct partiql_statement *statement, uint32_t i);
+
 /** The row that SELECT makes of an item: `*out` shares parts with it. `columns` must not be empty. TIDE_NOMEM. */
 tide_err partiql_row(const struct partiql_statement *statement, struct arena *arena, const struct value *item,
     struct value *out);

@@ -166,6 +166,12 @@ ql_columns(struct ql_builder *b, const struct ql_select *select, struct partiql_
 	return expr_projection_new(&tree, &out->projection);
 }
 
+struct bytes
+partiql_column_attribute(const struct partiql_statement *statement, uint32_t i)
+{
+	return statement->columns[i].path->first->name;
+}
+
 tide_err
 partiql_row(const struct partiql_statement *statement, struct arena *arena, const struct value *item,
     struct value *out)
