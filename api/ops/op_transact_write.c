@@ -146,10 +146,22 @@ digest_action(struct transact_digest *digest, const struct json *json, const str
 	transact_digest_number(digest, action->old_on_failure);
 }
 
+/* What counts for the size of a transaction: the item or the key, the texts of expressions and the values for them. */
+static size_t
+payload_of(const struct json *json, const struct expr_scope *scope, const struct item_change *change)
+{
+	size_t size = change->kind == ITEM_PUT ? change->size_after : item_size(&change->attributes);
+
+	size += params_string(json, "UpdateExpression").n + params_string(json, "ConditionExpression").n;
+	for (uint32_t i = 0; i < scope->values.n; i++)
+		size += value_size(&scope->values.at[i].value);
+	return size;
+}
+
 /* What can be said of an action without the tables. */
 static tide_err
 read_action(struct transact_write *transact, const struct json *element, struct transact_action *action,
-    struct transact_digest *digest, const struct json **json, struct tide_error *error)
+    struct transact_digest *digest, const struct json **json, size_t *payload, struct tide_error *error)
 {
 	struct arena *arena = &transact->request->arena;
 	struct item_change *change = &action->change;
@@ -169,24 +181,13 @@ read_action(struct transact_write *transact, const struct json *element, struct 
 		rc = item_change_measure(change, error);
 	if (rc == TIDE_OK)
 		rc = read_expressions(arena, *json, &scope, change, error);
-	if (rc == TIDE_OK)
-		digest_action(digest, *json, &scope, action);
-	return rc;
-}
-
-static tide_err
-check_size(const struct transact_write *transact, struct tide_error *error)
-{
-	size_t size = 0;
-
-	for (uint32_t i = 0; i < transact->n; i++) {
-		const struct item_change *change = &transact->actions[i].change;
-
-		size += change->kind == ITEM_PUT ? change->size_after : item_size(&change->attributes);
-		if (size > TRANSACT_BYTES_MAX)
-			return tide_fail(error, TIDE_VALIDATION,
-			    "Transaction payload size cannot exceed 4MB. Payload Size: %zu", size);
-	}
+	if (rc != TIDE_OK)
+		return rc;
+	*payload += payload_of(*json, &scope, change);
+	digest_action(digest, *json, &scope, action);
+	if (*payload > TRANSACT_BYTES_MAX)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "Transaction payload size cannot exceed 4MB. Payload Size: %zu", *payload);
 	return TIDE_OK;
 }
 
@@ -281,6 +282,7 @@ prepare(struct transact_write *transact, const struct json *items, bool *cancell
 	const struct json *token = json_get(&request->body, "ClientRequestToken");
 	const struct json *actions[TRANSACT_ITEMS_MAX];
 	struct transact_digest *digest = NULL;
+	size_t payload = 0;
 	tide_err rc = TIDE_OK;
 
 	*cancelled = false;
@@ -288,14 +290,13 @@ prepare(struct transact_write *transact, const struct json *items, bool *cancell
 	if (token != NULL && (digest = transact_digest_new(&request->arena)) == NULL)
 		return tide_fail(error, TIDE_NOMEM, NULL);
 	for (uint32_t i = 0; i < transact->n && rc == TIDE_OK; i++)
-		rc = read_action(
-		    transact, &items->array.at[i], &transact->actions[i], digest, &actions[i], error);
+		rc = read_action(transact, &items->array.at[i], &transact->actions[i], digest, &actions[i],
+		    &payload, error);
 	if (digest != NULL && rc == TIDE_OK)
 		rc = take_token(transact, digest, token->text, error);
 	else if (digest != NULL)
 		transact_digest_drop(digest);
-	if (rc != TIDE_OK || (rc = check_size(transact, error)) != TIDE_OK ||
-	    (rc = find_tables(transact, actions, error)) != TIDE_OK ||
+	if (rc != TIDE_OK || (rc = find_tables(transact, actions, error)) != TIDE_OK ||
 	    (rc = check_schemas(transact, cancelled, error)) != TIDE_OK || *cancelled)
 		return rc;
 	return encode_all(transact, error);
