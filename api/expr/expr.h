@@ -121,6 +121,7 @@ struct expr_key_schema {
 	enum value_type partition_type, sort_type;
 	struct expr_key_attribute more_partitions[EXPR_KEYS_MORE_MAX], more_sorts[EXPR_KEYS_MORE_MAX];
 	uint8_t n_more_partitions, n_more_sorts;
+	bool of_index; /* sentences call its attributes "IndexKey" */
 };
 
 enum expr_range {
@@ -177,6 +178,10 @@ struct expr_update;
 
 tide_err expr_update_parse(struct arena *arena, struct bytes text, struct expr_scope *scope,
     const struct expr_update **out, struct tide_error *error);
+
+/** TIDE_VALIDATION when it looks inside a key attribute, or changes something inside. `update` may be NULL. */
+tide_err expr_update_check_paths(
+    const struct expr_update *update, const struct expr_key_schema *schema, struct tide_error *error);
 
 /** TIDE_VALIDATION when it changes one of the table's key attributes. */
 tide_err expr_update_check_keys(

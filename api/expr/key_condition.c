@@ -486,8 +486,8 @@ check_path(const struct expr_path *path, const struct expr_key_schema *schema, s
 		return TIDE_OK;
 	return tide_fail(error, TIDE_VALIDATION,
 	    "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: "
-	    "Key: %.*s",
-	    (int)name.n, (const char *)name.at);
+	    "%s: %.*s",
+	    schema->of_index ? "IndexKey" : "Key", (int)name.n, (const char *)name.at);
 }
 
 static tide_err
@@ -522,6 +522,21 @@ expr_projection_check_paths(
 	for (const struct expr_action *a = projection != NULL ? projection->paths : NULL; a != NULL;
 	     a = a->next) {
 		if ((rc = check_path(a->path, schema, error)) != TIDE_OK)
+			return rc;
+	}
+	return TIDE_OK;
+}
+
+tide_err
+expr_update_check_paths(
+    const struct expr_update *update, const struct expr_key_schema *schema, struct tide_error *error)
+{
+	tide_err rc;
+
+	for (const struct expr_action *a = update != NULL ? update->actions : NULL; a != NULL; a = a->next) {
+		if ((rc = check_path(a->path, schema, error)) != TIDE_OK)
+			return rc;
+		if (a->value != NULL && (rc = check_paths(a->value, schema, error)) != TIDE_OK)
 			return rc;
 	}
 	return TIDE_OK;

@@ -98,6 +98,9 @@ item_change_plan(
 		return tide_fail(error, rc, NULL);
 	if ((rc = read_before(change, group, arena, error)) != TIDE_OK)
 		return rc;
+	rc = index_key_check_paths(table, change->condition, NULL, change->update, error);
+	if (rc != TIDE_OK)
+		return rc;
 	if (change->must_be_new && change->found)
 		return tide_fail(error, TIDE_DUPLICATE_ITEM, NULL);
 	if (change->condition != NULL && !(change->absent_is_fine && !change->found) &&

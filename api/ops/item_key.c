@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "api/json/json.h"
+#include "api/ops/index_key.h"
 
 #define NO_MATCH "The provided key element does not match the schema"
 
@@ -104,12 +105,14 @@ item_key_of_item(struct arena *arena, const struct table *table, const struct va
 		return rc;
 	if (table->has_sort && (rc = find_in_item(item, &table->sort, false, &sort, error)) != TIDE_OK)
 		return rc;
+	if ((rc = index_key_check_put(table, item, error)) != TIDE_OK)
+		return rc;
 	return encode(arena, partition, sort, out, error);
 }
 
-tide_err
-item_key_of_batch_put(struct arena *arena, const struct table *table, const struct value *item,
-    struct item_key *out, struct tide_error *error)
+static tide_err
+key_in(struct arena *arena, const struct table *table, const struct value *item, struct item_key *out,
+    struct tide_error *error)
 {
 	const struct value *partition = NULL, *sort = NULL;
 	tide_err rc;
@@ -122,12 +125,28 @@ item_key_of_batch_put(struct arena *arena, const struct table *table, const stru
 }
 
 tide_err
+item_key_of_batch_put(struct arena *arena, const struct table *table, const struct value *item,
+    struct item_key *out, struct tide_error *error)
+{
+	tide_err rc = key_in(arena, table, item, out, error);
+
+	return rc == TIDE_OK ? index_key_check_put(table, item, error) : rc;
+}
+
+tide_err
+item_key_of_start(struct arena *arena, const struct table *table, const struct value *start,
+    struct item_key *out, struct tide_error *error)
+{
+	return key_in(arena, table, start, out, error);
+}
+
+tide_err
 item_key_of_key(struct arena *arena, const struct table *table, const struct value *key, struct item_key *out,
     struct tide_error *error)
 {
 	if (key->map.n != (table->has_sort ? 2 : 1))
 		return tide_fail(error, TIDE_VALIDATION, NO_MATCH);
-	return item_key_of_batch_put(arena, table, key, out, error);
+	return key_in(arena, table, key, out, error);
 }
 
 tide_err

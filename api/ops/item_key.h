@@ -14,7 +14,7 @@ struct item_key {
 };
 
 /**
- * The key of an item that is to be put; other attributes do not matter.
+ * The key of an item that is to be put; of its other attributes those that are keys of indexes are checked, too.
  * Errors     TIDE_VALIDATION with DynamoDB's sentence (a missing key attribute, its type, empty, too long),
  * TIDE_NOMEM.
  */
@@ -25,6 +25,10 @@ tide_err item_key_of_item(struct arena *arena, const struct table *table, const 
  * The same with the sentences of a batch, where DynamoDB only says that the key does not match the schema.
  */
 tide_err item_key_of_batch_put(struct arena *arena, const struct table *table, const struct value *item,
+    struct item_key *out, struct tide_error *error);
+
+/** The same of the table's part of an ExclusiveStartKey; other attributes do not matter. */
+tide_err item_key_of_start(struct arena *arena, const struct table *table, const struct value *start,
     struct item_key *out, struct tide_error *error);
 
 /**

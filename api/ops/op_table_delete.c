@@ -1,4 +1,5 @@
 #include "api/membership.h"
+#include "api/ops/index_update.h"
 #include "api/ops/table_describe.h"
 
 /*
@@ -32,6 +33,7 @@ delete_check(struct delete *delete, const struct table *table, enum replica_stat
     struct tide_error *error)
 {
 	const char *name = delete->table->name;
+	const struct table_index *building;
 
 	if (table->deleted || !table->here)
 		return table_not_found(bytes_of_string(name), error);
@@ -39,6 +41,11 @@ delete_check(struct delete *delete, const struct table *table, enum replica_stat
 		return tide_fail(error, TIDE_VALIDATION,
 		    "Resource cannot be deleted as it is currently protected against deletion. Disable "
 		    "deletion protection first.");
+	if (index_is_building(delete->request->region->shard, table, &building))
+		return tide_fail(error, TIDE_RESOURCE_IN_USE,
+		    "Attempt to change a resource which is still in use: Cannot delete table while indexes "
+		    "are "
+		    "being created, updated, or deleted.");
 	if (stay && state != REPLICA_ACTIVE && state != REPLICA_LEAVING)
 		return tide_fail(error, TIDE_RESOURCE_IN_USE,
 		    "Attempt to change a resource which is still in use: Table is being created: %s", name);

@@ -1,4 +1,6 @@
+#include "api/index_align.h"
 #include "api/membership.h"
+#include "api/ops/index_describe.h"
 #include "api/ops/table_describe.h"
 #include "api/ops/table_update.h"
 
@@ -7,6 +9,7 @@ struct update {
 	struct request *request;
 	uint64_t id;
 	struct table_update asked;
+	struct index_plan plan;
 	const struct table *before;
 	const struct table *after; /* as the facts stand with this update */
 };
@@ -31,7 +34,43 @@ update_run(struct commit_op *op, struct group *group, struct tide_error *error)
 	table_release(table);
 	if (rc == TIDE_OK && catalog_read(region->catalog, group, update->id, &update->after) != TIDE_OK)
 		update->after = NULL;
+	/* Where it fails the next step of membership does it. */
+	if (rc == TIDE_OK && update->after != NULL && (update->plan.creates || update->plan.deletes))
+		(void)index_align_group(group, update->after);
 	return rc;
+}
+
+/*
+ * As DynamoDB answers: an index that is made is shown as it will be, one that goes as it was, and one that changes with its old
+ * throughput; a table of which nothing else changes is ACTIVE meanwhile.
+ */
+static void
+show(struct update *update, struct buf *out)
+{
+	const struct index_plan *plan = &update->plan;
+	const struct table *shown = update->after != NULL && !plan->deletes ? update->after : update->before;
+	struct region *region = update->request->region;
+	struct table_sight sight = {.status = TABLE_UPDATING};
+	bool capacity_only = update->asked.indexes.list != NULL && !plan->creates && !plan->deletes &&
+			     !update->asked.sets_mode && !update->asked.sets_units;
+
+	if (capacity_only)
+		shown = update->before;
+	if (table_sight_now(region, shown, &sight) == TIDE_OK)
+		sight.status = capacity_only ? TABLE_ACTIVE : TABLE_UPDATING;
+	for (uint32_t i = 0; i < shown->n_indexes; i++) {
+		const struct table_index *index = &shown->indexes[i];
+
+		if (plan->creates && index->id == plan->created.id)
+			sight.indexes[i] =
+			    (struct index_sight){.status = INDEX_CREATING, .backfilling = INDEX_ALLOCATING};
+		else if (plan->deletes &&
+			 bytes_equal(index->name, index_updates_deleted(&update->asked.indexes)))
+			sight.indexes[i].status = INDEX_DELETING;
+		else if (capacity_only && plan->changed[i])
+			sight.indexes[i].status = INDEX_UPDATING;
+	}
+	table_describe(out, &region->config, shown, &sight);
 }
 
 static void
@@ -39,15 +78,11 @@ update_done(struct commit_op *op, const struct tide_error *error)
 {
 	struct update *update = (struct update *)op;
 	struct request *request = update->request;
-	const struct table *shown = update->after != NULL ? update->after : update->before;
-	struct table_sight sight = {.status = TABLE_UPDATING};
 
 	if (error->code == TIDE_OK) {
 		membership_poke(request->region);
-		if (table_sight_now(request->region, shown, &sight) == TIDE_OK)
-			sight.status = TABLE_UPDATING;
 		buf_append_string(&request->reply, "{\"TableDescription\":");
-		table_describe(&request->reply, &request->region->config, shown, &sight);
+		show(update, &request->reply);
 		buf_append_byte(&request->reply, '}');
 	}
 	table_release(update->before);
@@ -92,6 +127,7 @@ op_update_table(struct request *request)
 		update->request = request;
 		update->id = table->id;
 		update->before = table;
+		update->asked.plan = &update->plan;
 		if ((rc = committer_submit(region->committer, &update->op)) == TIDE_OK)
 			return;
 		tide_fail(&error, rc, NULL);

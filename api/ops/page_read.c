@@ -1,5 +1,6 @@
 #include "api/ops/page_read.h"
 
+#include "api/ops/index_key.h"
 #include "api/ops/page.h"
 #include "api/ops/page_start.h"
 #include "api/ops/query_range.h"
@@ -28,34 +29,21 @@ page_read_target(
 	return TIDE_OK;
 }
 
-static struct expr_key_attribute
-attribute_of(const struct key_attribute *key)
-{
-	return (struct expr_key_attribute){key->name, key->type};
-}
-
 struct expr_key_schema
 page_read_schema(const struct page_read *read)
 {
-	const struct table_index *index = read->index;
 	const struct table *table = read->table;
-	const struct key_attribute *partition = index == NULL ? &table->partition : index->partitions,
-				   *sort = index == NULL ? &table->sort : index->sorts;
 	struct expr_key_schema schema = {
-	    .partition = partition->name,
-	    .partition_type = partition->type,
+	    .partition = table->partition.name,
+	    .partition_type = table->partition.type,
 	};
 
-	if (index == NULL ? table->has_sort : index->n_sorts > 0) {
-		schema.sort = sort->name;
-		schema.sort_type = sort->type;
+	if (read->index != NULL)
+		return index_key_schema(read->index);
+	if (table->has_sort) {
+		schema.sort = table->sort.name;
+		schema.sort_type = table->sort.type;
 	}
-	if (index == NULL)
-		return schema;
-	for (unsigned i = 1; i < index->n_partitions; i++)
-		schema.more_partitions[schema.n_more_partitions++] = attribute_of(&partition[i]);
-	for (unsigned i = 1; i < index->n_sorts; i++)
-		schema.more_sorts[schema.n_more_sorts++] = attribute_of(&sort[i]);
 	return schema;
 }
 
@@ -136,8 +124,9 @@ check_index(struct page_read *read, struct tide_error *error)
 {
 	tide_err rc;
 
-	if (read->index == NULL)
-		return TIDE_OK;
+	rc = index_key_check_paths(read->table, read->filter, read->projection, NULL, error);
+	if (rc != TIDE_OK || read->index == NULL)
+		return rc;
 	rc = check_projection(read, error);
 	return rc == TIDE_OK ? check_filter(read, error) : rc;
 }

@@ -112,7 +112,7 @@ page_start_read(
 		rc = entry_key(read, start, BYTES_NONE, &out->key, error);
 		if (rc != TIDE_OK)
 			return rc;
-		rc = item_key_of_batch_put(arena, read->table, start, &key, &why);
+		rc = item_key_of_start(arena, read->table, start, &key, &why);
 		if (rc == TIDE_OK)
 			return entry_key(read, start, key.bytes, &out->key, error);
 	}

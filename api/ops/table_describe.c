@@ -2,6 +2,7 @@
 
 #include <time.h>
 
+#include "api/ops/index_describe.h"
 #include "api/ops/table_settings.h"
 #include "api/ops/throughput.h"
 
@@ -44,6 +45,7 @@ table_sight_now(struct region *region, const struct table *table, struct table_s
 			sight.status = TABLE_CREATING;
 		else if (sight.status == TABLE_CREATING)
 			sight.status = TABLE_ACTIVE; /* the catalog hears of it in a moment */
+		index_sight_now(region->shard, table, sight.indexes);
 	} else if (rc == TIDE_NOTFOUND) {
 		sight.status = TABLE_CREATING; /* the folder was lost: it is loaded again */
 		rc = TIDE_OK;
@@ -190,6 +192,7 @@ write_replica(
 		    "it, or delete this replica.\"",
 		    table->name, r->region);
 	if (r->status == TABLE_ACTIVE) {
+		index_describe_of_replica(out, table);
 		buf_append_string(out, ",\"WarmThroughput\":");
 		write_warm(out, table);
 	}
@@ -232,6 +235,7 @@ table_describe(
 	ops_table_arn(out, config, config->region, name);
 	buf_append_string(out, "\",\"TableId\":");
 	write_id(out, table->id);
+	index_describe(out, config, table, sight);
 	write_stream(out, config, table);
 	write_replicas(out, config, table);
 	write_settings(out, config, table);

@@ -7,11 +7,24 @@
 
 #include "api/ops/ops.h"
 
+/* As DynamoDB names them. */
+enum index_status { INDEX_CREATING, INDEX_UPDATING, INDEX_DELETING, INDEX_ACTIVE };
+
+/* "Backfilling": of an index that is being added to a table with items, and of no other. */
+enum index_backfilling { INDEX_NEVER, INDEX_ALLOCATING, INDEX_FILLING };
+
+struct index_sight {
+	enum index_status status;
+	enum index_backfilling backfilling;
+	uint64_t items, bytes;
+};
+
 /* What is not in the catalog. */
 struct table_sight {
 	enum table_status status;
 	uint64_t items, bytes;
 	uint64_t now_ms; /* of the wall clock */
+	struct index_sight indexes[INDEXES_MAX]; /* as table->indexes */
 };
 
 /** Status and totals of this region's replica, now. TIDE_NOMEM. Any thread. */

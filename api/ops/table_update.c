@@ -36,14 +36,14 @@ static const struct param replica_element = {
 static const char *const consistencies[] = {"EVENTUAL", "STRONG", NULL};
 
 const struct param table_update_shape[] = {
-    {.name = "AttributeDefinitions", .flags = PARAM_REFUSED},
+    {.name = "AttributeDefinitions", .type = PARAM_LIST, .members = &index_attributes_element},
     PARAM_TABLE,
     {.name = "BillingMode", .type = PARAM_STRING, .values = table_billing_modes},
     {.name = "ProvisionedThroughput",
 	.type = PARAM_STRUCT,
 	.members = table_throughput_shape,
 	.java = "ProvisionedThroughput"},
-    {.name = "GlobalSecondaryIndexUpdates", .flags = PARAM_REFUSED},
+    {.name = "GlobalSecondaryIndexUpdates", .type = PARAM_LIST, .members = &index_updates_element},
     {.name = "StreamSpecification",
 	.type = PARAM_STRUCT,
 	.members = table_stream_shape,
@@ -176,13 +176,31 @@ read_replicas(
 	return region_check(region, out->region, error);
 }
 
+/* An index that is made or deleted goes with few other changes; an empty list with none. */
+static tide_err
+check_indexes(
+    const struct json *body, const struct table_update *update, bool settings, struct tide_error *error)
+{
+	if (settings && update->indexes.list == NULL && json_get(body, "GlobalSecondaryIndexUpdates") != NULL)
+		return tide_fail(
+		    error, TIDE_VALIDATION, INVALID "List of GlobalSecondaryIndexUpdates is empty");
+	if (update->indexes.online > 0 && update->sets_units && !update->sets_mode)
+		return tide_fail(error, TIDE_VALIDATION,
+		    INVALID "You cannot create or delete index while updating table IOPS");
+	if (update->indexes.online > 0 && update->sets_stream)
+		return tide_fail(error, TIDE_VALIDATION,
+		    INVALID "You cannot create or delete index while changing stream status");
+	return TIDE_OK;
+}
+
 /* One change per call, except that some go with a change of the billing mode. */
 static tide_err
 check_alone(const struct table_update *update, bool billing, struct tide_error *error)
 {
 	const struct table_asked *asked = &update->asked;
 	unsigned n = (unsigned)billing + update->sets_stream + update->sets_protection + asked->sets_class +
-		     asked->sets_encryption + asked->sets_maximum + asked->sets_warm;
+		     asked->sets_encryption + asked->sets_maximum + asked->sets_warm +
+		     (update->indexes.list != NULL);
 	const char *what = NULL;
 
 	if (n <= 1)
@@ -193,6 +211,9 @@ check_alone(const struct table_update *update, bool billing, struct tide_error *
 		what = "TableClass modification";
 	else if (update->sets_protection)
 		what = "DeletionProtection modification";
+	else if (asked->sets_warm && update->indexes.creates)
+		return tide_fail(error, TIDE_VALIDATION,
+		    INVALID "Create global secondary index cannot be specified when updating WarmThroughput");
 	else if (asked->sets_warm)
 		what = "WarmThroughput";
 	if (what != NULL)
@@ -220,11 +241,15 @@ table_update_read(
 	update.protection = params_flag(body, "DeletionProtectionEnabled", false);
 	if ((rc = read_billing(body, &update, error)) != TIDE_OK ||
 	    (rc = read_stream(body, &update, error)) != TIDE_OK ||
-	    (rc = table_asked_read(region, body, &update.asked, error)) != TIDE_OK)
+	    (rc = table_asked_read(region, body, &update.asked, error)) != TIDE_OK ||
+	    (rc = index_updates_read(body, &update.indexes, error)) != TIDE_OK)
 		return rc;
 	billing = update.sets_mode || update.sets_units;
 	settings = billing || update.sets_stream || update.sets_protection || update.asked.sets_class ||
 		   update.asked.sets_encryption || update.asked.sets_maximum || update.asked.sets_warm;
+	if ((rc = check_indexes(body, &update, settings, error)) != TIDE_OK)
+		return rc;
+	settings |= update.indexes.list != NULL;
 	if (json_get(body, "ReplicaUpdates") == NULL && !settings)
 		return tide_fail(error, TIDE_VALIDATION,
 		    "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "
@@ -382,6 +407,8 @@ tide_err
 table_update_apply(struct region *region, struct group *group, struct table *table,
     const struct table_update *update, struct tide_error *error)
 {
+	bool on_demand = update->sets_mode ? update->on_demand : table->on_demand;
+	struct index_plan own, *plan = update->plan != NULL ? update->plan : &own;
 	enum replica_state state = shard_table_state(region->shard, table->id);
 	char target[REGION_NAME_MAX + 1];
 	tide_err rc = TIDE_OK;
@@ -394,8 +421,12 @@ table_update_apply(struct region *region, struct group *group, struct table *tab
 	if (table->global && shard_table_state(region->shard, TABLE_CATALOG) != REPLICA_ACTIVE)
 		return tide_fail(error, TIDE_UNAVAILABLE, NULL); /* it is on its way back */
 	snprintf(target, sizeof target, "%.*s", (int)update->region.n, (const char *)update->region.at);
-	if (error != NULL)
-		error->code = TIDE_OK;
+	error->code = TIDE_OK;
+	/* All that may be refused comes before the first fact is written. */
+	rc = index_updates_plan(region->shard, table, &update->indexes, on_demand,
+	    on_demand != table->on_demand, update->now_ms, plan, error);
+	if (rc != TIDE_OK)
+		return rc;
 	if (update->sets_stream)
 		rc = apply_stream(region, group, table, update, error);
 	else if (update->sets_mode || update->sets_units)
@@ -409,8 +440,10 @@ table_update_apply(struct region *region, struct group *group, struct table *tab
 		rc = apply_delete(group, table, target, error);
 	if (rc == TIDE_OK)
 		rc = table_asked_apply(region, group, table, &update->asked, update->now_ms, error);
+	if (rc == TIDE_OK)
+		rc = index_plan_write(region->catalog, group, table, plan);
 	/* The writers below say what failed by code only. */
-	if (rc != TIDE_OK && error != NULL && error->code == TIDE_OK)
+	if (rc != TIDE_OK && error->code == TIDE_OK)
 		tide_fail(error, rc, NULL);
 	return rc;
 }

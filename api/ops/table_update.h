@@ -5,6 +5,7 @@
 #ifndef TIDE_API_OPS_TABLE_UPDATE_H
 #define TIDE_API_OPS_TABLE_UPDATE_H
 
+#include "api/ops/index_update.h"
 #include "api/ops/table_settings.h"
 
 enum replica_action { REPLICA_KEEP, REPLICA_CREATE, REPLICA_DELETE };
@@ -17,6 +18,8 @@ struct table_update {
 	uint64_t read_units, write_units;
 	bool sets_protection, protection;
 	struct table_asked asked;
+	struct index_updates indexes;
+	struct index_plan *plan; /* where to say what becomes of indexes; NULL: nobody asks */
 	enum replica_action action;
 	struct bytes region; /* of the action; borrows from the body */
 	uint64_t now_ms;
@@ -30,7 +33,7 @@ tide_err table_update_read(
 
 /**
  * Check against the table and write the facts. `table` is what catalog_read gave, with a reference; settings are changed in it.
- * TIDE_VALIDATION, TIDE_RESOURCE_IN_USE: nothing written.
+ * TIDE_VALIDATION, TIDE_RESOURCE_IN_USE, TIDE_RESOURCE_NOT_FOUND, TIDE_LIMIT_EXCEEDED: nothing written.
  */
 tide_err table_update_apply(struct region *region, struct group *group, struct table *table,
     const struct table_update *update, struct tide_error *error);
