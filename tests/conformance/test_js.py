@@ -1,4 +1,5 @@
-"""The AWS SDK for JavaScript v3, from npm: js/*.test.js, each by node's own test runner, against one region."""
+"""The AWS SDK for JavaScript v3 and the libraries on top of it (ElectroDB, Dynamoose), from npm: js/*.test.js, each by node's own test runner,
+against one region."""
 
 import filecmp
 import os
@@ -30,7 +31,9 @@ def sdk():
     if not stamp.exists() or not filecmp.cmp(SOURCE / "package-lock.json", stamp, shallow=False):
         for name in ("package.json", "package-lock.json"):
             shutil.copy(SOURCE / name, WORK)
-        subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=WORK, check=True, timeout=600)
+        done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=WORK, capture_output=True, text=True, timeout=600)
+        if done.returncode != 0:
+            pytest.skip("npm could not fetch the packages: " + done.stderr[-500:])
         shutil.copy(SOURCE / "package-lock.json", stamp)
     for path in SOURCE.glob("*.js"):
         shutil.copy(path, WORK)

@@ -15,16 +15,20 @@ export const settings = {
 export const plain = new DynamoDBClient(settings);
 export const documents = DynamoDBDocumentClient.from(plain, { marshallOptions: { removeUndefinedValues: true } });
 
-// Tables of a test file's own: { name: sort key's type or undefined } -> { name: the table's name }. `fill` runs when they are there.
+// Tables of a test file's own: { name: sort key's type or undefined, or { sort, indexes } } -> { name: the table's name }. `fill` runs when they
+// are there. `indexes` are global ones, all of whose keys are strings.
 export function tables(wanted, fill = async () => {}) {
 	const names = Object.fromEntries(Object.keys(wanted).map((n) => [n, `js-${n}-${randomUUID().slice(0, 8)}`]));
 	before(async () => {
-		for (const [name, sort] of Object.entries(wanted)) {
+		for (const [name, table] of Object.entries(wanted)) {
+			const { sort, indexes = [] } = typeof table === 'object' ? table : { sort: table };
+			const keys = indexes.flatMap((i) => i.KeySchema.map((k) => ({ AttributeName: k.AttributeName, AttributeType: 'S' })));
 			await plain.send(
 				new CreateTableCommand({
 					TableName: names[name],
 					KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }, ...(sort ? [{ AttributeName: 'sk', KeyType: 'RANGE' }] : [])],
-					AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }, ...(sort ? [{ AttributeName: 'sk', AttributeType: sort }] : [])],
+					AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }, ...(sort ? [{ AttributeName: 'sk', AttributeType: sort }] : []), ...keys],
+					...(indexes.length ? { GlobalSecondaryIndexes: indexes } : {}),
 					BillingMode: 'PAY_PER_REQUEST',
 				}),
 			);
