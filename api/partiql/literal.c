@@ -260,6 +260,8 @@ ql_value(struct ql_builder *b, const struct ql_node *node, struct value *out)
 {
 	struct place place = {.text = "root", .n = 4};
 
+	if (node->op == QL_PARAM && node->param >= b->n_params)
+		return ql_fail(b, BYTES_NONE, "Number of parameters in request and statement don't match.");
 	if (node->op == QL_PARAM) {
 		*out = b->params[node->param];
 		return TIDE_OK;

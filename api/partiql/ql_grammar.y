@@ -300,6 +300,7 @@ items(A) ::= expr(X). { A = one(X); }
 items(A) ::= items(L) COMMA expr(X). { A = ql_list_append(L, X); }
 args(A) ::= . { A = (struct ql_list){0}; }
 args(A) ::= items(L). { A = L; }
+args(A) ::= STAR(T). { A = one(ql_node_new(b, QL_STAR, T)); }
 args(A) ::= select(S). { A = one(ql_node_select(b, S)); }
 members(A) ::= expr(N) COLON expr(X). { A = ql_list_append(one(N), X); }
 members(A) ::= members(L) COMMA expr(N) COLON expr(X). { A = ql_list_append(ql_list_append(L, N), X); }

@@ -232,8 +232,6 @@ partiql_parse(struct arena *arena, struct bytes text, const struct value *params
 	if ((b.text = arena_copy(arena, text)).at == NULL)
 		return tide_fail(error, TIDE_NOMEM, NULL);
 	rc = ql_grammar_run(&b);
-	if (rc == TIDE_OK && b.params_used > n)
-		rc = ql_fail(&b, BYTES_NONE, "Number of parameters in request and statement don't match.");
 	if (rc == TIDE_OK)
 		rc = read_statement(&b, &statement);
 	if (rc == TIDE_OK)

@@ -20,7 +20,7 @@ set_function(
 	const char *name = add ? "SET_ADD" : "SET_DELETE";
 	const struct ql_node *set;
 	struct expr_path *path = NULL;
-	struct expr_node *value;
+	struct expr_node *value = NULL;
 	tide_err rc;
 
 	if (node->n != 2)
@@ -30,12 +30,12 @@ set_function(
 	if (path == NULL || !expr_path_equal(path, target))
 		return ql_fail(b, node->at, "The first argument to %s must equal the assignment value", name);
 	set = node->args->next;
-	if (set->op != QL_BAG &&
-	    (set->op != QL_PARAM || (EXPR_SETS & UINT32_C(1) << b->params[set->param].type) == 0))
+	if ((set->op == QL_BAG || set->op == QL_PARAM) &&
+	    (rc = ql_value_node(b, tree, set, &value)) != TIDE_OK)
+		return rc;
+	if (value == NULL || (EXPR_SETS & UINT32_C(1) << value->value->type) == 0)
 		return ql_fail(
 		    b, node->args->at, "The second argument to %s must be a value with type SET", name);
-	if ((rc = ql_value_node(b, tree, set, &value)) != TIDE_OK)
-		return rc;
 	tree->section = add ? EXPR_ADD : EXPR_DELETE;
 	expr_action_append(tree, target, value);
 	return TIDE_OK;
