@@ -121,6 +121,7 @@ metrics_write(struct region *region, struct buf *out)
 		metrics__links(&scrape);
 		metrics__lag(&scrape);
 		metrics__store(&scrape);
+		metrics__capacity(&scrape);
 		metrics__process(&scrape);
 		rc = metrics__http(&scrape);
 	}

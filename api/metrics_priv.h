@@ -36,6 +36,7 @@ void scrape_f64(
 tide_err metrics__http(struct scrape *scrape);
 tide_err metrics__health(struct scrape *scrape);
 void metrics__store(struct scrape *scrape);
+void metrics__capacity(struct scrape *scrape);
 void metrics__links(struct scrape *scrape);
 void metrics__lag(struct scrape *scrape);
 void metrics__process(struct scrape *scrape);

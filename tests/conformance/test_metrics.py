@@ -142,3 +142,25 @@ def test_they_can_be_switched_off(tmp_path):
         assert get(region.http_port, "/")[0].status == 200
     finally:
         region.stop()
+
+
+def test_capacity_of_limited_tables_is_counted(region, client):
+    name = "metrics-" + uuid.uuid4().hex[:8]
+    client.create_table(
+        TableName=name,
+        ProvisionedThroughput={"ReadCapacityUnits": 3, "WriteCapacityUnits": 1},
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    )
+    client.get_waiter("table_exists").wait(TableName=name)
+    client.put_item(TableName=name, Item={"id": {"S": "a"}, "data": {"S": "x" * 398 * 1024}})
+    client.get_item(TableName=name, Key={"id": {"S": "b"}})
+    with pytest.raises(ClientError):
+        region.client(retries={"total_max_attempts": 1}).delete_item(TableName=name, Key={"id": {"S": "a"}})
+    metrics = scrape(region.http_port)
+    assert metrics.get("tidemark_consumed_capacity_units_total", table_name=name, unit="write") == 399
+    assert metrics.get("tidemark_consumed_capacity_units_total", table_name=name, unit="read") == 0.5
+    assert metrics.get("tidemark_throttled_requests_total", table_name=name, unit="write") == 1
+    assert metrics.get("aws_dynamodb_provisioned_read_capacity_units_average", table_name=name) == 3
+    assert metrics.types["aws_dynamodb_consumed_write_capacity_units_sum"] == "gauge"
+    client.delete_table(TableName=name)
