@@ -44,10 +44,13 @@ client_image(uint8_t key, uint32_t write, struct buf *out)
 void
 client_image_until(uint8_t key, uint32_t write, uint64_t expires_s, struct buf *out)
 {
+	static const char *const kinds[] = {NULL, "red", "green", "blue"};
+	const char *kind = kinds[write / 2 % 4]; /* an index may be by it */
 	char until[24], name[8], number[16];
-	struct member members[3] = {
+	struct member members[4] = {
 	    {BYTES_LITERAL("expires"), {.type = VALUE_N}},
 	    {BYTES_LITERAL("id"), {.type = VALUE_S}},
+	    {BYTES_LITERAL("kind"), {.type = VALUE_S}},
 	    {BYTES_LITERAL("write"), {.type = VALUE_N}},
 	};
 	struct value item = {.type = VALUE_M};
@@ -57,9 +60,13 @@ client_image_until(uint8_t key, uint32_t write, uint64_t expires_s, struct buf *
 	snprintf(until, sizeof until, "%llu", (unsigned long long)expires_s);
 	members[0].value.text = bytes_of_string(until);
 	members[1].value.text = bytes_of_string(name);
-	members[2].value.text = bytes_of_string(number);
+	members[3].value.text = bytes_of_string(number);
+	if (kind != NULL)
+		members[2].value.text = bytes_of_string(kind);
+	else
+		members[2] = members[3];
 	item.map.at = expires_s != 0 ? members : members + 1;
-	item.map.n = expires_s != 0 ? 3 : 2;
+	item.map.n = (expires_s != 0 ? 3 : 2) + (kind != NULL);
 	value_encode(&item, out);
 }
 
@@ -105,6 +112,13 @@ write_item(
 struct write *
 client_enter(struct world *world, uint8_t region, struct group *group, uint64_t table, uint8_t key)
 {
+	return client_enter_part(world, region, group, table, key, 0);
+}
+
+struct write *
+client_enter_part(struct world *world, uint8_t region, struct group *group, uint64_t table, uint8_t key,
+    uint32_t txn)
+{
 	const struct write *before;
 	struct stored stored;
 	struct write *write;
@@ -122,10 +136,11 @@ client_enter(struct world *world, uint8_t region, struct group *group, uint64_t 
 		world_fail(world, "memory", "no memory for the ledger");
 		return NULL;
 	}
-	/* Its version is above those of all that it saw, of whatever item. */
+	write->txn = txn;
+	/* Its version is above those of all that it saw, of whatever item. Parts of one transaction share theirs. */
 	for (uint32_t i = 1; i < write->id; i++) {
 		before = ledger_write(&world->ledger, i);
-		if (write_counts(before) &&
+		if (write_counts(before) && (txn == 0 || before->txn != txn) &&
 		    write_saw(write, before->table, before->version.origin) >= before->seq &&
 		    version_compare(before->version, write->version) >= 0)
 			world_fail(world, "greater", "#%u of r%u saw #%u, whose version is not less",
@@ -176,10 +191,10 @@ write_run(struct commit_op *op, struct group *group, struct tide_error *error)
 }
 
 /* A failed append may have left it on the disk, for peers to read already, or not. */
-static enum write_fate
-fate_of(struct client_op *client, const struct write *write, tide_err rc)
+enum write_fate
+client_fate(struct world *world, uint8_t region, const struct write *write, tide_err rc)
 {
-	struct region *api = world_api(client->world, client->region);
+	struct region *api = world_api(world, region);
 
 	if (rc == TIDE_OK)
 		return WRITE_KEPT;
@@ -202,7 +217,7 @@ write_done(struct commit_op *op, const struct tide_error *error)
 		    (unsigned long long)client->table,
 		    error->code == TIDE_OK ? "nothing to delete" : tide_err_name(error->code));
 	} else {
-		write->fate = fate_of(client, write, error->code);
+		write->fate = client_fate(world, client->region, write, error->code);
 		world->counters.writes += error->code == TIDE_OK;
 		world->counters.deletes += error->code == TIDE_OK && write->tombstone;
 		world_tell(world,

@@ -130,6 +130,16 @@ ledger_winner(const struct ledger *ledger, uint64_t table, uint8_t key, const st
 }
 
 struct write *
+ledger_of_version(const struct ledger *ledger, uint64_t table, uint8_t key, struct version version)
+{
+	struct write *write = ledger_last(ledger, table, key);
+
+	while (write != NULL && (!write_counts(write) || version_compare(write->version, version) != 0))
+		write = ledger_next(ledger, write);
+	return write;
+}
+
+struct write *
 ledger_by_version(const struct ledger *ledger, uint64_t table, struct version version)
 {
 	for (uint32_t i = ledger->n; i > 0; i--) {
@@ -148,22 +158,26 @@ ledger_in_journal(struct journal *disk, const struct write *write)
 	struct bytes payload;
 	struct arena arena;
 	struct unit unit;
-	struct buf image = {0};
+	struct buf image = {0}, key = {0};
 	bool there = false;
 
 	if (journal_reader_open(disk, write->seq, &reader, NULL) != TIDE_OK)
 		return false;
 	arena_init(&arena, 0);
 	client_image_until(write->key, write->id, write->expires_s, &image);
+	client_key(write->key, &key);
 	if (journal_reader_next(reader, &payload, NULL, NULL) == TIDE_OK &&
 	    unit_decode(&arena, payload, &unit, NULL) == TIDE_OK && unit.kind == UNIT_LOCAL)
 		for (uint32_t i = 0; i < unit.n_records; i++)
-			there |= unit.records[i].seq == write->seq &&
+			/* Of two that failed one after the other, when the clock stands still, number and version are the same. */
+			there |= unit.records[i].seq == write->seq && unit.records[i].table == write->table &&
+				 bytes_equal(unit.records[i].key, buf_bytes(&key)) &&
 				 version_compare(unit.records[i].version, write->version) == 0 &&
 				 (write->tombstone ? unit.records[i].tombstone
 						   : bytes_equal(unit.records[i].image, buf_bytes(&image)));
 	arena_fini(&arena);
 	journal_reader_close(reader);
+	buf_fini(&key);
 	buf_fini(&image);
 	return there;
 }

@@ -166,6 +166,9 @@ converged(struct world *world, char *why, size_t room)
 	}
 	if (expiry_pending(world, why, room))
 		return false;
+	why[0] = 0;
+	if (index_pending(world, why, room))
+		return false;
 	for (uint8_t a = 1; a <= world->plan.n_regions; a++)
 		for (uint8_t b = 1; b <= world->plan.n_regions; b++)
 			if (a != b && !same_vectors(world, a, b, why, room))

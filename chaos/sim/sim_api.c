@@ -118,7 +118,9 @@ open_all(struct sim_api *api, struct tide_error *error)
 	    .retention_ms = owner->options.retention_ms,
 	    .retention_max_ms =
 		owner->options.retention_max_ms != 0 ? owner->options.retention_max_ms : UINT64_MAX,
-	    .checkpoint_bytes = CHECKPOINT_BYTES};
+	    .checkpoint_bytes = CHECKPOINT_BYTES,
+	    .backfill_bytes = 1,
+	    .backfill_steps = 1};
 	struct committer_options committer = {.stepped = true, .group_bytes_max = GROUP_BYTES_MAX};
 	tide_err rc;
 

@@ -242,6 +242,9 @@ print_sum(const struct sum *sum, double seconds)
 	    N(records_shipped), N(pieces), N(tables_made), N(tables_deleted), N(replicas_added),
 	    N(replicas_removed));
 	printf("%llu items expired, %llu switches of time to live\n", N(expired), N(ttl_changes));
+	printf("%llu transfers, whose accounts were added up %llu times\n", N(transfers), N(sums));
+	printf("%llu indexes made, %llu deleted, %llu with entries at the end\n", N(indexes_made),
+	    N(indexes_deleted), N(indexes_seen));
 	printf("%.1f s, %.0f worlds a minute\n", seconds,
 	    seconds > 0 ? (double)sum->worlds * 60 / seconds : 0.0);
 #undef N

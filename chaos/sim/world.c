@@ -138,6 +138,8 @@ world_plan_of(const struct world_options *options)
 	plan.trims = rng_percent(&rng, 30);
 	plan.ttl = rng_percent(&rng, 50);
 	plan.watched = plan.ttl && rng_percent(&rng, 40);
+	plan.indexes = rng_percent(&rng, 50);
+	plan.n_accounts = rng_percent(&rng, 40) ? rng_between(&rng, 2, 4) : 0;
 	return plan;
 }
 

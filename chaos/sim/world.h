@@ -66,6 +66,7 @@ struct world_options {
 struct world_plan {
 	uint8_t n_regions;
 	uint32_t n_tables, n_keys, n_steps;
+	uint32_t n_accounts; /* keys above the others, which only transfers write; 0: no transactions */
 	uint32_t pace_ms_max; /* the regions' time after a step */
 	uint32_t delay_ms_min, delay_ms_max; /* between regions */
 	uint32_t faults; /* bits by place in sim_faults */
@@ -74,6 +75,7 @@ struct world_plan {
 	bool membership; /* tables and replicas come and go */
 	bool trims; /* journals keep as little as they may */
 	bool ttl; /* items expire */
+	bool indexes; /* come and go */
 	bool watched; /* regions watch their own clocks: they go by them only while they are right */
 };
 
@@ -81,7 +83,7 @@ struct world_counters {
 	uint64_t events, messages, lost, repeated, writes, refused, deletes, conflicts, collected, bootstraps,
 	    rebirths, crashes, restarts, cuts, holds, trims, records_shipped, pieces, disk_faults,
 	    clock_faults, rejoins, tables_made, tables_deleted, replicas_added, replicas_removed, expired,
-	    ttl_changes;
+	    ttl_changes, transfers, sums, indexes_made, indexes_deleted, indexes_seen;
 };
 
 /* A table as its clients know it. */
@@ -135,6 +137,7 @@ struct world {
 	struct world_table tables[WORLD_TABLES_MAX];
 	uint32_t n_tables;
 	uint32_t tables_named;
+	uint64_t indexes_named;
 	struct ledger ledger;
 	struct client_op *ops; /* under way */
 	struct world_counters counters;
@@ -249,6 +252,16 @@ void client_write_until(struct world *world, uint8_t region, const struct world_
 struct write *client_enter(
     struct world *world, uint8_t region, struct group *group, uint64_t table, uint8_t key);
 
+#define TRANSFER_PARTS_MAX 4
+
+/** client_enter of a part of a transaction, whose other parts the group holds, too. `txn`: its first part's number, 0: this is it. */
+struct write *client_enter_part(struct world *world, uint8_t region, struct group *group, uint64_t table,
+    uint8_t key, uint32_t txn);
+
+/** What became of a write whose operation ended so. */
+enum write_fate client_fate(
+    struct world *world, uint8_t region, const struct write *write, tide_err outcome);
+
 /** Any other operation on the committer; `run` as in committer.h, `arg` freed afterwards. False: it was not taken. */
 bool client_submit(struct world *world, uint8_t region, const char *what,
     tide_err (*run)(
@@ -275,5 +288,10 @@ uint64_t expiry_draw(struct world *world);
 
 /** Is something over that no region has deleted yet, or soon over? False: nothing expires from now on. */
 bool expiry_pending(struct world *world, char *why, size_t room);
+
+/* --- check_index.c --- */
+
+/** Has a region not yet all indexes that the facts say, complete? `why` is empty before. */
+bool index_pending(struct world *world, char *why, size_t room);
 
 #endif
