@@ -21,14 +21,16 @@ op_describe_endpoints(struct request *request)
 	answer(request);
 }
 
-/* The defaults of an AWS account: nothing is throttled by them here. */
+/* What a table may have here. For an account there is no limit: it is told to be twice that, as an AWS account's is. */
 void
 op_describe_limits(struct request *request)
 {
-	buf_append_string(&request->reply,
-	    "{\"AccountMaxReadCapacityUnits\":80000,\"AccountMaxWriteCapacityUnits\":80000,"
-	    "\"TableMaxReadCapacityUnits\":40000,"
-	    "\"TableMaxWriteCapacityUnits\":40000}");
+	unsigned long long most = request->region->config.table_units_max;
+
+	buf_append_format(&request->reply,
+	    "{\"AccountMaxReadCapacityUnits\":%llu,\"AccountMaxWriteCapacityUnits\":%llu,"
+	    "\"TableMaxReadCapacityUnits\":%llu,\"TableMaxWriteCapacityUnits\":%llu}",
+	    2 * most, 2 * most, most, most);
 	answer(request);
 }
 

@@ -5,6 +5,7 @@
 #include "api/ops/table_describe.h"
 #include "api/ops/table_settings.h"
 #include "api/ops/tags.h"
+#include "api/ops/throughput.h"
 
 #define RESERVED_PREFIX "tidemark."
 #define UNITS_MAX 1000000000000
@@ -220,6 +221,9 @@ read_request(struct region *region, const struct json *body, struct table *table
 	    (rc = table_asked_create(table, &asked, now_ms, error)) != TIDE_OK ||
 	    (rc = read_tags(body, table, error)) != TIDE_OK ||
 	    (rc = read_policy(body, table, now_ms, error)) != TIDE_OK)
+		return rc;
+	rc = throughput_check(region, (struct throughput){table->read_units, table->write_units}, error);
+	if (rc != TIDE_OK)
 		return rc;
 	table->deletion_protection = params_flag(body, "DeletionProtectionEnabled", false);
 	table->created_ms = now_ms;

@@ -333,6 +333,10 @@ apply_billing(struct region *region, struct group *group, struct table *table,
 		table->on_demand_since_ms = update->now_ms;
 	warm_read = table_warm_read(table);
 	warm_write = table_warm_write(table);
+	if (!update->on_demand &&
+	    (rc = throughput_check(
+		 region, (struct throughput){update->read_units, update->write_units}, error)) != TIDE_OK)
+		return rc;
 	if (!update->on_demand && !table->on_demand &&
 	    (rc = throughput_change(&table->changes,
 		 (struct throughput){table->read_units, table->write_units},

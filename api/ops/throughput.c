@@ -7,6 +7,24 @@
 #define HOUR_MS 3600000
 #define DECREASES_FREE 4
 
+tide_err
+throughput_check(const struct region *region, struct throughput asked, struct tide_error *error)
+{
+	uint64_t most = region->config.table_units_max;
+	bool reads = asked.read > most;
+
+	if (most == 0 || (!reads && asked.write <= most))
+		return TIDE_OK;
+	return tide_fail(error, TIDE_LIMIT_EXCEEDED,
+	    "The requested %s, %llu, is above the per table maximum for the account in %s. Per table "
+	    "maximum: "
+	    "%llu. Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher "
+	    "limits.",
+	    reads ? "ReadCapacityUnits" : "WriteCapacityUnits",
+	    (unsigned long long)(reads ? asked.read : asked.write), region->config.region,
+	    (unsigned long long)most);
+}
+
 uint64_t
 throughput_decreases_today(const struct throughput_changes *changes, uint64_t now_ms)
 {

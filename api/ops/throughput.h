@@ -13,6 +13,9 @@ struct throughput {
 	uint64_t read, write; /* units a second */
 };
 
+/** May a table have that much? TIDE_LIMIT_EXCEEDED with DynamoDB's sentence. A region without a limit (0): yes. */
+tide_err throughput_check(const struct region *region, struct throughput asked, struct tide_error *error);
+
 /** Take note of a change, in `changes`. TIDE_LIMIT_EXCEEDED with DynamoDB's sentence: not now; `changes` is as it was. */
 tide_err throughput_change(struct throughput_changes *changes, struct throughput from, struct throughput to,
     uint64_t now_ms, struct tide_error *error);

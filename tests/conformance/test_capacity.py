@@ -216,6 +216,24 @@ def test_capacity_is_lowered_four_times_a_day_and_then_hourly(db, request):
     db.delete_table(TableName=table)
 
 
+def test_a_table_may_have_what_describe_limits_tells(db, request):
+    limits = db.describe_limits()
+    most = limits["TableMaxWriteCapacityUnits"]
+    assert most == limits["TableMaxReadCapacityUnits"] == 40000
+    sentence = (
+        "The requested {}, {}, is above the per table maximum for the account in us-east-1. Per table maximum: 40000. "
+        "Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."
+    )
+    with pytest.raises(ClientError) as caught:
+        make(db, name_of(request) + "_more", most + 1, 1)
+    assert caught.value.response["Error"]["Code"] == "LimitExceededException"
+    assert caught.value.response["Error"]["Message"] == sentence.format("ReadCapacityUnits", most + 1)
+    table = make(db, name_of(request), most, most)
+    error = refusal(db.update_table, TableName=table, ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": most + 2})["Error"]
+    assert (error["Code"], error["Message"]) == ("LimitExceededException", sentence.format("WriteCapacityUnits", most + 2))
+    db.delete_table(TableName=table)
+
+
 # --- what is told ---
 
 
