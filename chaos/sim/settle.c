@@ -149,6 +149,16 @@ world_rejoin(struct world *world, uint8_t region)
 		client_submit(world, region, "region reincarnate", reincarnate_run, NULL);
 }
 
+/* One that began while its clock was wrong trusts the right one after a while. */
+static bool
+clock_is_right(struct world *world, uint8_t region)
+{
+	struct clock_view clock;
+
+	shard_now_ms(world_api(world, region)->shard, &clock);
+	return clock.trouble == CLOCK_FINE;
+}
+
 static bool
 converged(struct world *world, char *why, size_t room)
 {
@@ -159,6 +169,10 @@ converged(struct world *world, char *why, size_t room)
 		}
 		if (!region_may_write(world_api(world, r))) {
 			snprintf(why, room, "r%u may not write", r);
+			return false;
+		}
+		if (!clock_is_right(world, r)) {
+			snprintf(why, room, "r%u takes its clock for wrong", r);
 			return false;
 		}
 		if (replicas_pending(world, r, why, room))
