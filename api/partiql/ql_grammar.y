@@ -381,10 +381,27 @@ term_fail(struct ql_builder *b, const struct ql_token *previous, const struct ql
 	return ql_malformed(b, is_word(token) ? "Unexpected keyword" : "Unexpected term");
 }
 
+/* After INSERT INTO table DynamoDB's parser takes any expression, and then wonders at what follows. */
 static tide_err
-syntax_fail(struct ql_builder *b, const yyParser *parser, const struct ql_token *previous,
-    const struct ql_token *token)
+insert_fail(struct ql_builder *b, struct ql_lexer lexer, const struct ql_token *token)
 {
+	struct ql_token first = *token;
+
+	if (first.id == QL_T_LP)
+		ql_lexer_next(&lexer, &first);
+	if (first.id == 0)
+		return ql_malformed(b, "Unexpected term");
+	if (is_word(&first) && first.id != QL_T_IDENT)
+		return ql_malformed(b, "Unexpected keyword");
+	return ql_malformed(b, "Unexpected token after expression");
+}
+
+static tide_err
+syntax_fail(struct ql_builder *b, const yyParser *parser, struct ql_lexer lexer,
+    const struct ql_token *previous, const struct ql_token *token)
+{
+	if (accepts(parser, QL_T_VALUE) && accepts(parser, QL_T_DOT))
+		return insert_fail(b, lexer, token);
 	if (previous->id == QL_T_IS || accepts(parser, QL_T_TYPE))
 		return ql_malformed(b, "Expected type name");
 	if (previous->id == QL_T_DOT)
@@ -480,7 +497,7 @@ ql_grammar_run(struct ql_builder *b)
 			read_type(&lexer, &token);
 		QlParse(&parser, token.id, token.text, b);
 		if (b->syntax)
-			rc = syntax_fail(b, &parser, &previous, &token);
+			rc = syntax_fail(b, &parser, lexer, &previous, &token);
 		else if (b->overflow)
 			rc = ql_malformed(b, "");
 		else if (b->nomem)
