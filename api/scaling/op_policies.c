@@ -55,12 +55,21 @@ write_policy_arn(
 	buf_append(out, name.at, name.n);
 }
 
+bool
+scaling_tracking_is_sound(const struct json *tracking)
+{
+	double target = real(tracking, "TargetValue");
+
+	return target >= TARGET_MIN && target <= TARGET_MAX &&
+	       params_number(tracking, "ScaleInCooldown", 0) >= 0 &&
+	       params_number(tracking, "ScaleOutCooldown", 0) >= 0;
+}
+
 /* What a target's metric may be, and which values make sense. */
 static tide_err
 check_tracking(enum scaling_dimension dimension, const struct json *tracking, struct tide_error *error)
 {
 	const struct json *predefined = json_get(tracking, "PredefinedMetricSpecification");
-	double target = real(tracking, "TargetValue");
 
 	if (predefined == NULL)
 		return tide_fail(error, TIDE_SCALING_VALIDATION,
@@ -70,20 +79,24 @@ check_tracking(enum scaling_dimension dimension, const struct json *tracking, st
 		return tide_fail(error, TIDE_SCALING_VALIDATION,
 		    "The scalable dimension %s does not support the specified predefined metric type.",
 		    scaling_dimension_name(dimension));
-	if (!(target >= TARGET_MIN && target <= TARGET_MAX))
+	if (!scaling_tracking_is_sound(tracking))
 		return tide_fail(error, TIDE_SCALING_VALIDATION,
-		    "Target value must be between %d and %d for predefined metric type %s", TARGET_MIN,
-		    TARGET_MAX, metric_of(dimension));
-	if (params_number(tracking, "ScaleInCooldown", 0) < 0 ||
-	    params_number(tracking, "ScaleOutCooldown", 0) < 0)
-		return tide_fail(error, TIDE_SCALING_VALIDATION, "Cooldown must not be negative");
+		    "Target value must be between %d and %d for predefined metric type %s, and cooldowns "
+		    "must "
+		    "not be negative",
+		    TARGET_MIN, TARGET_MAX, metric_of(dimension));
 	return TIDE_OK;
 }
 
 /* The policy of that name, or room for it; NULL with `error`: another policy has the metric already. */
 static struct scaling_policy *
-place_of(struct scaling_target *target, struct bytes name, struct tide_error *error)
+place_of(
+    struct scaling_change *change, struct scaling_target *target, struct bytes name, struct tide_error *error)
 {
+	char *own;
+
+	if (name.n == 0 && target->n_policies > 0)
+		return &target->policies[0];
 	for (uint32_t i = 0; i < target->n_policies; i++)
 		if (bytes_equal(target->policies[i].name, name))
 			return &target->policies[i];
@@ -92,23 +105,26 @@ place_of(struct scaling_target *target, struct bytes name, struct tide_error *er
 		    "Only one TargetTrackingScaling policy for a given metric specification is allowed.");
 		return NULL;
 	}
+	if (name.n == 0) {
+		own = arena_format(change->arena, "%s:%.*s", metric_of(target->dimension),
+		    (int)(target->resource.n > 200 ? 200 : target->resource.n),
+		    (const char *)target->resource.at);
+		if (own == NULL) {
+			tide_fail(error, TIDE_NOMEM, NULL);
+			return NULL;
+		}
+		name = bytes_of_string(own);
+	}
 	target->policies[target->n_policies] = (struct scaling_policy){.name = name};
 	return &target->policies[target->n_policies++];
 }
 
 static tide_err
-apply_put(struct scaling_change *change, struct scaling_target *target, bool exists, bool *keep,
-    struct tide_error *error)
+put(struct scaling_change *change, struct scaling_target *target, struct bytes name,
+    const struct json *tracking, struct scaling_policy **out, struct tide_error *error)
 {
-	struct request *request = change->arg;
-	const struct json *tracking = json_get(&request->body, "TargetTrackingScalingPolicyConfiguration");
-	struct buf *reply = &request->reply, arn = {0};
-	struct scaling_policy *policy;
+	struct scaling_policy *policy = place_of(change, target, name, error);
 
-	(void)keep;
-	if (!exists)
-		return scaling_no_target(change, error);
-	policy = place_of(target, params_string(&request->body, "PolicyName"), error);
 	if (policy == NULL)
 		return error->code;
 	/* One that is there keeps what is not said. */
@@ -127,14 +143,42 @@ apply_put(struct scaling_change *change, struct scaling_target *target, bool exi
 		if ((policy->id = scaling_id_new(change->arena)).at == NULL)
 			return tide_fail(error, TIDE_NOMEM, NULL);
 	}
+	*out = policy;
+	return TIDE_OK;
+}
+
+tide_err
+scaling_policy_put(struct scaling_change *change, struct scaling_target *target, struct bytes name,
+    const struct json *tracking, struct tide_error *error)
+{
+	struct scaling_policy *policy;
+
+	return put(change, target, name, tracking, &policy, error);
+}
+
+static tide_err
+apply_put(struct scaling_change *change, struct scaling_target *target, bool exists, bool *keep,
+    struct tide_error *error)
+{
+	struct request *request = change->arg;
+	const struct json *tracking = json_get(&request->body, "TargetTrackingScalingPolicyConfiguration");
+	struct buf *reply = &request->reply, arn = {0};
+	struct scaling_policy *policy;
+	tide_err rc;
+
+	(void)keep;
+	if (!exists)
+		return scaling_no_target(change, error);
+	rc = put(change, target, params_string(&request->body, "PolicyName"), tracking, &policy, error);
+	if (rc != TIDE_OK)
+		return rc;
 	write_policy_arn(&arn, &change->region->config, target->resource, policy->id, policy->name);
+	rc = buf_check(&arn);
 	buf_append_string(reply, "{\"PolicyARN\":");
 	json_write_string(reply, buf_bytes(&arn));
 	buf_append_string(reply, ",\"Alarms\":[]}");
-	if (buf_check(&arn) != TIDE_OK)
-		tide_fail(error, TIDE_NOMEM, NULL);
 	buf_fini(&arn);
-	return buf_check(reply) == TIDE_OK ? TIDE_OK : tide_fail(error, TIDE_NOMEM, NULL);
+	return rc == TIDE_OK && buf_check(reply) == TIDE_OK ? TIDE_OK : tide_fail(error, TIDE_NOMEM, NULL);
 }
 
 void

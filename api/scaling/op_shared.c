@@ -115,6 +115,16 @@ scaling_write_arn(struct buf *out, const struct config *config, struct bytes id)
 	    config->account, (int)id.n, (const char *)id.at);
 }
 
+#define ROLE                                                                                                 \
+	"arn:aws:iam::%s:role/aws-service-role/dynamodb.application-autoscaling.amazonaws.com/"              \
+	"AWSServiceRoleForApplicationAutoScaling_DynamoDBTable"
+
+void
+scaling_write_role(struct buf *out, const struct config *config)
+{
+	buf_append_format(out, ROLE, config->account);
+}
+
 /* --- pages --- */
 
 bool

@@ -43,6 +43,19 @@ void scaling_write_name(struct buf *out, struct bytes resource, enum scaling_dim
 /** Append "arn:...:scalable-target/ID". */
 void scaling_write_arn(struct buf *out, const struct config *config, struct bytes id);
 
+/** Append the ARN of the service's role, which is the same for all targets. */
+void scaling_write_role(struct buf *out, const struct config *config);
+
+/** A configuration of target tracking: a target value and cooldowns that make sense? */
+bool scaling_tracking_is_sound(const struct json *tracking);
+
+/**
+ * Put the policy into the target: under its name, or, where it has none, under the one that is there or the service's own.
+ * TIDE_SCALING_VALIDATION: another one has the metric. TIDE_NOMEM.
+ */
+tide_err scaling_policy_put(struct scaling_change *change, struct scaling_target *target, struct bytes name,
+    const struct json *tracking, struct tide_error *error);
+
 /* --- pages --- */
 
 #define SCALING_PAGE_MAX 50

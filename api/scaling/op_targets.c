@@ -4,9 +4,6 @@
 #include "api/ops/table_settings.h"
 #include "api/scaling/op_shared.h"
 
-#define ROLE                                                                                                 \
-	"arn:aws:iam::%s:role/aws-service-role/dynamodb.application-autoscaling.amazonaws.com/"              \
-	"AWSServiceRoleForApplicationAutoScaling_DynamoDBTable"
 #define CAPACITY_MAX 2147483647
 
 static const struct param suspended_shape[] = {
@@ -196,7 +193,9 @@ write_target(struct buf *out, const struct config *config, const struct scaling_
 	buf_append_format(
 	    out, "{\"MinCapacity\":%lld,\"MaxCapacity\":%lld", (long long)t->min, (long long)t->max);
 	scaling_write_name(out, t->resource, t->dimension);
-	buf_append_format(out, ",\"RoleARN\":\"" ROLE "\"", config->account);
+	buf_append_string(out, ",\"RoleARN\":\"");
+	scaling_write_role(out, config);
+	buf_append_byte(out, '"');
 	scaling_write_moment(out, "CreationTime", t->created_ms);
 	buf_append_format(out,
 	    ",\"SuspendedState\":{\"DynamicScalingInSuspended\":%s,\"DynamicScalingOutSuspended\":%s,"

@@ -187,3 +187,77 @@ def test_the_cli_registers_and_describes(region, table, scaling):
     run("register-scalable-target", *same, *named_by, "--min-capacity", "5", "--max-capacity", "10")
     assert run("describe-scalable-targets", *same, "--resource-ids", f"table/{table}")["ScalableTargets"][0]["MaxCapacity"] == 10
     run("deregister-scalable-target", *same, *named_by)
+
+
+def test_replica_auto_scaling_sets_the_targets_of_the_region_that_is_asked(cluster):
+    """Of a table in two regions: the one that is asked has its targets changed, the other one is to be asked itself."""
+    one, two = cluster[0], cluster[1]
+    db, other = one.client(), two.client()
+    db.create_table(
+        TableName="ScaledReplicas",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": a, "AttributeType": "S"} for a in ("pk", "g")],
+        ProvisionedThroughput={"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by_g",
+                "KeySchema": [{"AttributeName": "g", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "ALL"},
+                "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
+            }
+        ],
+    )
+    db.get_waiter("table_exists").wait(TableName="ScaledReplicas")
+    db.update_table(TableName="ScaledReplicas", ReplicaUpdates=[{"Create": {"RegionName": two.name}}])
+    wait_for(
+        lambda: [r["ReplicaStatus"] for r in db.describe_table(TableName="ScaledReplicas")["Table"].get("Replicas", [])] == ["ACTIVE"], "the replica"
+    )
+
+    def settings(low, high, target):
+        tracking = {"TargetValue": target, "ScaleInCooldown": 60}
+        return {"MinimumUnits": low, "MaximumUnits": high, "ScalingPolicyUpdate": {"TargetTrackingScalingPolicyConfiguration": tracking}}
+
+    description = db.update_table_replica_auto_scaling(
+        TableName="ScaledReplicas",
+        ProvisionedWriteCapacityAutoScalingUpdate=settings(5, 50, 70.0),
+        GlobalSecondaryIndexUpdates=[{"IndexName": "by_g", "ProvisionedWriteCapacityAutoScalingUpdate": settings(5, 40, 60.5)}],
+        ReplicaUpdates=[
+            {
+                "RegionName": one.name,
+                "ReplicaProvisionedReadCapacityAutoScalingUpdate": settings(6, 60, 50.0),
+                "ReplicaGlobalSecondaryIndexUpdates": [{"IndexName": "by_g", "ProvisionedReadCapacityAutoScalingUpdate": settings(7, 70, 40.0)}],
+            }
+        ],
+    )["TableAutoScalingDescription"]
+    assert description == db.describe_table_replica_auto_scaling(TableName="ScaledReplicas")["TableAutoScalingDescription"]
+    replicas = {r["RegionName"]: r for r in description["Replicas"]}
+    assert set(replicas) == {one.name, two.name}
+
+    def shown(told):
+        (policy,) = told["ScalingPolicies"]
+        tracking = policy["TargetTrackingScalingPolicyConfiguration"]
+        return told["MinimumUnits"], told["MaximumUnits"], tracking["TargetValue"], tracking["ScaleInCooldown"], told["AutoScalingDisabled"]
+
+    mine = replicas[one.name]
+    assert shown(mine["ReplicaProvisionedWriteCapacityAutoScalingSettings"]) == (5, 50, 70.0, 60, False)
+    assert shown(mine["ReplicaProvisionedReadCapacityAutoScalingSettings"]) == (6, 60, 50.0, 60, False)
+    (index,) = mine["GlobalSecondaryIndexes"]
+    assert (index["IndexName"], index["IndexStatus"]) == ("by_g", "ACTIVE")
+    assert shown(index["ProvisionedWriteCapacityAutoScalingSettings"]) == (5, 40, 60.5, 60, False)
+    assert shown(index["ProvisionedReadCapacityAutoScalingSettings"]) == (7, 70, 40.0, 60, False)
+    # The same targets by the service's own operations.
+    scaling = one.client("application-autoscaling")
+    assert len(scaling.describe_scalable_targets(ServiceNamespace="dynamodb")["ScalableTargets"]) == 4
+    assert scaling.describe_scaling_policies(ServiceNamespace="dynamodb", ResourceId="table/ScaledReplicas", ScalableDimension=READ)["ScalingPolicies"][0][
+        "PolicyName"
+    ] == "DynamoDBReadCapacityUtilization:table/ScaledReplicas"
+    elsewhere = [{"RegionName": two.name, "ReplicaProvisionedReadCapacityAutoScalingUpdate": settings(5, 50, 70.0)}]
+    assert code(db.update_table_replica_auto_scaling, TableName="ScaledReplicas", ReplicaUpdates=elsewhere)[0] == "ValidationException"
+    wait_for(lambda: len(other.describe_table(TableName="ScaledReplicas")["Table"]["Replicas"]) == 1, "the replica, seen from there")
+    assert other.update_table_replica_auto_scaling(TableName="ScaledReplicas", ReplicaUpdates=elsewhere)
+    # Off again: the targets go.
+    off = {"AutoScalingDisabled": True}
+    description = db.update_table_replica_auto_scaling(TableName="ScaledReplicas", ProvisionedWriteCapacityAutoScalingUpdate=off)
+    (mine,) = [r for r in description["TableAutoScalingDescription"]["Replicas"] if r["RegionName"] == one.name]
+    assert mine["ReplicaProvisionedWriteCapacityAutoScalingSettings"] == {"AutoScalingDisabled": True, "ScalingPolicies": []}
+    assert len(scaling.describe_scalable_targets(ServiceNamespace="dynamodb")["ScalableTargets"]) == 3

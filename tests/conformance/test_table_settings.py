@@ -542,19 +542,20 @@ def test_replica_auto_scaling_of_a_regional_table(client, table):
         assert refused("ResourceNotFoundException", call, TableName=table) == f"Global table with name: {table} does not exist."
 
 
-def test_replica_auto_scaling_is_off_in_all_replicas(cluster):
+def test_replica_auto_scaling_begins_as_off(cluster):
     clients = [r.client() for r in cluster]
     name = global_table(clients[:2], new_name())
     off = {"AutoScalingDisabled": True, "ScalingPolicies": []}
     described = clients[0].describe_table_replica_auto_scaling(TableName=name)["TableAutoScalingDescription"]
     assert described["TableName"] == name and described["TableStatus"] == "ACTIVE"
     assert {r["RegionName"]: r["ReplicaStatus"] for r in described["Replicas"]} == {"us-east-1": "ACTIVE", "eu-west-1": "ACTIVE"}
-    for replica in described["Replicas"]:
-        assert replica["ReplicaProvisionedReadCapacityAutoScalingSettings"] == off
-        assert replica["ReplicaProvisionedWriteCapacityAutoScalingSettings"] == off
+    (own,) = [r for r in described["Replicas"] if r["RegionName"] == "us-east-1"]
+    assert own["ReplicaProvisionedReadCapacityAutoScalingSettings"] == own["ReplicaProvisionedWriteCapacityAutoScalingSettings"] == off
     update = clients[0].update_table_replica_auto_scaling
     update(TableName=name, ProvisionedWriteCapacityAutoScalingUpdate={"AutoScalingDisabled": True})
     assert "at least one update parameter must be specified" in invalid(update, TableName=name)
-    assert "not supported" in invalid(update, TableName=name, ProvisionedWriteCapacityAutoScalingUpdate={"MinimumUnits": 1, "MaximumUnits": 5})
+    both = {"AutoScalingDisabled": True, "MinimumUnits": 1}
+    assert "must be left blank when disabling auto scaling." in invalid(update, TableName=name, ProvisionedWriteCapacityAutoScalingUpdate=both)
+    assert "must be specified" in invalid(update, TableName=name, ProvisionedWriteCapacityAutoScalingUpdate={"MinimumUnits": 1})
     elsewhere = [{"RegionName": "ap-southeast-1", "ReplicaProvisionedReadCapacityAutoScalingUpdate": {"AutoScalingDisabled": True}}]
     assert invalid(update, TableName=name, ReplicaUpdates=elsewhere).endswith("[ap-southeast-1].")
