@@ -16,6 +16,7 @@
 #include "api/metrics.h"
 #include "api/naming.h"
 #include "api/scaling/scaling.h"
+#include "api/ops/item_collection.h"
 #include "base/log.h"
 #include "config/program.h"
 
@@ -122,6 +123,7 @@ open_region(struct process *process, struct tide_error *error)
 	struct timespec now;
 	tide_err rc;
 
+	item_collection_set_max((uint64_t)region->config.item_collection_mb << 20);
 	clock_gettime(CLOCK_REALTIME, &now);
 	region->started_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 	if ((rc = open_shard(region, error)) != TIDE_OK || (rc = open_catalog(region, error)) != TIDE_OK ||

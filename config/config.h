@@ -33,6 +33,7 @@ struct config {
 	char data[4096]; /* data = "/var/lib/tidemark/us-east-1" */
 	char account[13]; /* account = "000000000000": 12 digits, for ARNs */
 	enum log_level log_level; /* log_level = "info" */
+	uint32_t item_collection_mb; /* item_collection_mb = 10240: what an item collection may hold */
 	uint32_t table_units_max; /* table_units_max = 40000: what a table may be provisioned with */
 	char throttling[4]; /* throttling = "on"; "off": limits of throughput are described only */
 	struct {

@@ -135,6 +135,7 @@ const struct key config_keys[] = {
     STRING_KEY(NULL, "cluster", cluster, "tidemark", check_cluster),
     STRING_KEY(NULL, "data", data, NULL, check_path),
     STRING_KEY(NULL, "account", account, "000000000000", check_account),
+    INT_KEY(NULL, "item_collection_mb", item_collection_mb, 1, 10240, 10240),
     INT_KEY(NULL, "table_units_max", table_units_max, 1, 1000000000, 40000),
     STRING_KEY(NULL, "throttling", throttling, "on", check_switch),
     INT_KEY("http", "threads", http.threads, 1, 64, KEY_COMPUTED),

@@ -1,5 +1,7 @@
 #include "api/ops/batch_write.h"
 
+#include "api/ops/item_collection.h"
+
 /* --- the answer: by whoever finishes last --- */
 
 static void
@@ -72,6 +74,55 @@ write_capacity(const struct batch_write *batch, struct buf *reply)
 	return rc;
 }
 
+/* Was the collection of that item told of already, with an earlier one? */
+static bool
+is_told(const struct batch_table *table, uint32_t n)
+{
+	struct bytes name = table->table->partition.name;
+	const struct value *partition = value_map_get(&table->items[n].value, name);
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (!table->items[i].unprocessed &&
+		    value_equal(value_map_get(&table->items[i].value, name), partition))
+			return true;
+	}
+	return false;
+}
+
+static void
+write_collections(const struct batch_write *batch, struct buf *reply)
+{
+	struct request *request = batch->request;
+	bool any = false;
+
+	if (!bytes_is(params_string(&request->body, "ReturnItemCollectionMetrics"), "SIZE"))
+		return;
+	for (uint32_t t = 0; t < batch->n_tables; t++) {
+		const struct batch_table *table = &batch->tables[t];
+		bool open = false;
+
+		for (uint32_t i = 0; item_collection_is_told(table->table) && i < table->n; i++) {
+			const struct batch_item *item = &table->items[i];
+
+			if (item->unprocessed || is_told(table, i))
+				continue;
+			if (!open) {
+				buf_append_string(reply, any ? "," : ",\"ItemCollectionMetrics\":{");
+				json_write_string(reply, table->name);
+				buf_append_byte(reply, ':');
+			}
+			buf_append_byte(reply, open ? ',' : '[');
+			any = open = true;
+			item_collection_write(reply, region_shard_of(request->region, item->key.hash),
+			    table->table, item->key.bytes, &item->value);
+		}
+		if (open)
+			buf_append_byte(reply, ']');
+	}
+	if (any)
+		buf_append_byte(reply, '}');
+}
+
 static void
 answer(struct batch_write *batch)
 {
@@ -98,6 +149,7 @@ answer(struct batch_write *batch)
 		if (write_unprocessed(reply, &batch->tables[i], first))
 			first = false;
 	buf_append_byte(reply, '}');
+	write_collections(batch, reply);
 	rc = write_capacity(batch, reply);
 	buf_append_byte(reply, '}');
 	release(batch);
@@ -152,6 +204,9 @@ run(struct commit_op *op, struct group *group, struct tide_error *error)
 	if ((rc = ops_write_check(group, table, error)) != TIDE_OK)
 		return rc;
 	if (item->used.counted && (rc = use_capacity(item, group, error)) != TIDE_OK)
+		return rc;
+	if (item->put &&
+	    (rc = item_collection_check(group_shard(group), table, item->key.bytes, error)) != TIDE_OK)
 		return rc;
 	rc = item->put ? group_put(group, table->id, item->key.bytes, item->image, keep)
 		       : group_delete(group, table->id, item->key.bytes, keep);

@@ -1,6 +1,7 @@
 #include "api/ops/item_change.h"
 
 #include "api/ops/index_key.h"
+#include "api/ops/item_collection.h"
 #include "api/ops/ops.h"
 
 tide_err
@@ -106,11 +107,13 @@ item_change_plan(
 	if (change->condition != NULL && !(change->absent_is_fine && !change->found) &&
 	    !expr_condition_eval(change->condition, change->tree))
 		return tide_fail(error, TIDE_CONDITION_FAILED, NULL);
-	if (change->kind == ITEM_UPDATE)
-		return apply_update(change, arena, error);
+	if (change->kind == ITEM_UPDATE && (rc = apply_update(change, arena, error)) != TIDE_OK)
+		return rc;
 	if (change->kind == ITEM_PUT)
 		change->after = &change->attributes;
-	return TIDE_OK;
+	if (change->after == NULL || change->size_after < change->size_before)
+		return TIDE_OK; /* it does not grow */
+	return item_collection_check(group_shard(group), table, change->key.bytes, error);
 }
 
 tide_err

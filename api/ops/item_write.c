@@ -1,5 +1,7 @@
 #include "api/ops/item_write.h"
 
+#include "api/ops/item_collection.h"
+
 #include "api/expr/legacy.h"
 
 #include <assert.h>
@@ -172,6 +174,8 @@ done(struct commit_op *op, const struct tide_error *error)
 		return;
 	}
 	capacity_report_member(reply, &write->used);
+	item_collection_report(
+	    request, write->change.table, write->change.key.bytes, &write->change.attributes);
 	buf_append_byte(reply, '}');
 	members = write->members;
 	item_change_fini(&write->change);

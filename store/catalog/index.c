@@ -126,6 +126,8 @@ table_derive_attributes(struct table *table)
 		return TIDE_NOMEM;
 	table->attributes = attributes;
 	table->n_attributes = 0;
+	if (table->partition.name.n == 0)
+		return TIDE_OK; /* deleted: nothing is left to define */
 	add_new(table, &table->partition, 1);
 	if (table->has_sort)
 		add_new(table, &table->sort, 1);

@@ -264,8 +264,8 @@ def test_create_refuses(region, body, message):
 @pytest.mark.parametrize(
     "member,value",
     [
-        ("GlobalSecondaryIndexes", []),
-        ("LocalSecondaryIndexes", []),
+        ("VectorIndexes", []),
+        ("GlobalTableSettingsReplicationMode", "ENABLED"),
     ],
 )
 def test_what_is_not_built_is_refused_not_ignored(region, client, member, value):
@@ -376,7 +376,7 @@ def test_deletion_protection(client, table):
         ({"ReplicaUpdates": [{"Update": {"RegionName": "a"}}]}, INVALID + "Update is not supported"),
         ({"ReplicaUpdates": [{"Create": {"RegionName": "a", "KMSMasterKeyId": "k"}}]}, INVALID + "KMSMasterKeyId is not supported"),
         ({"MultiRegionConsistency": "STRONG"}, INVALID + "MultiRegionConsistency STRONG is not supported"),
-        ({"GlobalSecondaryIndexUpdates": []}, INVALID + "GlobalSecondaryIndexUpdates is not supported"),
+        ({"VectorIndexUpdates": []}, INVALID + "VectorIndexUpdates is not supported"),
         ({"BillingMode": "PROVISIONED"}, INVALID + "ProvisionedThroughput must be specified when BillingMode is PROVISIONED"),
         ({"StreamSpecification": {"StreamEnabled": True}}, INVALID + "If stream is being enabled then UpdateViewType is required"),
     ],
