@@ -369,6 +369,12 @@ is_word(const struct ql_token *token)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+static bool
+is_keyword(const struct ql_token *token)
+{
+	return is_word(token) && token->id != QL_T_IDENT;
+}
+
 static tide_err
 term_fail(struct ql_builder *b, const struct ql_token *previous, const struct ql_token *token)
 {
@@ -378,7 +384,7 @@ term_fail(struct ql_builder *b, const struct ql_token *previous, const struct ql
 		return ql_malformed(b, "Missing right-hand side expression of infix operator");
 	if (is_operator(token->id))
 		return ql_malformed(b, "Unexpected operator");
-	return ql_malformed(b, is_word(token) ? "Unexpected keyword" : "Unexpected term");
+	return ql_malformed(b, is_keyword(token) ? "Unexpected keyword" : "Unexpected term");
 }
 
 /* After INSERT INTO table DynamoDB's parser takes any expression, and then wonders at what follows. */
@@ -391,7 +397,7 @@ insert_fail(struct ql_builder *b, struct ql_lexer lexer, const struct ql_token *
 		ql_lexer_next(&lexer, &first);
 	if (first.id == 0)
 		return ql_malformed(b, "Unexpected term");
-	if (is_word(&first) && first.id != QL_T_IDENT)
+	if (is_keyword(&first))
 		return ql_malformed(b, "Unexpected keyword");
 	return ql_malformed(b, "Unexpected token after expression");
 }
@@ -414,11 +420,16 @@ syntax_fail(struct ql_builder *b, const yyParser *parser, struct ql_lexer lexer,
 		return ql_malformed(b, "Expected data manipulation");
 	if (accepts(parser, 0))
 		return ql_malformed(b, "Unexpected token after expression");
-	if (accepts(parser, QL_T_RP))
+	if (previous->id == QL_T_FUNCTION)
+		return ql_malformed(b, "Unexpected keyword");
+	/* what is open is ( if none of the other brackets would close it */
+	if (accepts(parser, QL_T_RP) ||
+	    (accepts(parser, QL_T_COMMA) && !accepts(parser, QL_T_RB) && !accepts(parser, QL_T_RC) &&
+		!accepts(parser, QL_T_RBAG) && !accepts(parser, QL_T_FROM)))
 		return ql_malformed(b, "Expected RIGHT_PAREN");
-	if (accepts(parser, QL_T_FROM))
+	if (accepts(parser, QL_T_FROM) && previous->id != QL_T_DELETE)
 		return ql_malformed(b, "Expected FROM after SELECT list");
-	return ql_malformed(b, is_word(token) ? "Unexpected keyword" : "Unexpected term");
+	return ql_malformed(b, is_keyword(token) ? "Unexpected keyword" : "Unexpected term");
 }
 
 /* An exponent, or the places behind the point, that no 32 bits hold are no number to the parser. */
