@@ -48,6 +48,58 @@ keys_of_a_partition_are_in_the_order_of_sort_keys(void **state)
 	buf_fini(&y);
 }
 
+/* Of one partition value and one sort value it is the key that items have; of several each value counts, one after the other. */
+static void
+composite_keys_are_in_the_order_of_their_values(void **state)
+{
+	struct random random = {SEED + 7};
+	struct buf x = {0}, y = {0};
+
+	(void)state;
+	for (int i = 0; i < ROUNDS; i++) {
+		enum value_type types[2] = {
+		    scalars[random_below(&random, 3)], scalars[random_below(&random, 3)]};
+		struct value partitions[2], a[2], b[2];
+		struct bytes rest;
+		struct arena arena;
+		int order;
+
+		arena_init(&arena, 0);
+		for (int k = 0; k < 2; k++) {
+			partitions[k] = random_scalar(&random, &arena, scalars[random_below(&random, 3)], 12);
+			a[k] = random_scalar(&random, &arena, types[k], 3);
+			b[k] = random_scalar(&random, &arena, types[k], 3);
+		}
+		buf_clear(&x);
+		buf_clear(&y);
+		key_encode(&partitions[0], &a[0], &x);
+		key_encode_composite(partitions, 1, a, 1, &y);
+		assert_true(bytes_equal(buf_bytes(&x), buf_bytes(&y)));
+		buf_clear(&x);
+		buf_clear(&y);
+		key_encode_composite(partitions, 2, a, 2, &x);
+		key_encode_composite(partitions, 2, b, 2, &y);
+		order = value_compare(&a[0], &b[0]) != 0 ? value_compare(&a[0], &b[0])
+							 : value_compare(&a[1], &b[1]);
+		assert_int_equal(sign(bytes_compare(buf_bytes(&x), buf_bytes(&y))), sign(order));
+		/* It can be passed over, value by value, to its end. */
+		rest = bytes_of(x.at + KEY_HASH_BYTES, x.n - KEY_HASH_BYTES);
+		assert_true(key_skip(&rest, partitions[0].type) && key_skip(&rest, partitions[1].type));
+		assert_true(key_skip(&rest, types[0]) && key_skip(&rest, types[1]));
+		assert_int_equal(rest.n, 0);
+		assert_false(key_skip(&rest, types[0]));
+		/* The prefix of a partition, and what it is to be searched with. */
+		buf_clear(&y);
+		key_encode_composite_partition(partitions, 2, &y);
+		key_encode_sort(&a[0], &y);
+		assert_true(y.n < x.n);
+		assert_memory_equal(x.at, y.at, y.n);
+		arena_fini(&arena);
+	}
+	buf_fini(&x);
+	buf_fini(&y);
+}
+
 static void
 no_partition_prefix_is_a_prefix_of_another(void **state)
 {
@@ -255,6 +307,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(keys_of_a_partition_are_in_the_order_of_sort_keys),
+	    cmocka_unit_test(composite_keys_are_in_the_order_of_their_values),
 	    cmocka_unit_test(no_partition_prefix_is_a_prefix_of_another),
 	    cmocka_unit_test(keys_read_back),
 	    cmocka_unit_test(a_prefix_bounds_what_begins_with_it),

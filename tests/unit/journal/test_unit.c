@@ -45,6 +45,21 @@ full_record(struct jid origin)
 	};
 }
 
+static const struct index_change index_changes[] = {{7, 1, 300, {NULL, 0}},
+    {UINT64_MAX, -1, -70000, {(const uint8_t *)"an entry\0", 9}}, {9, 0, INT64_MIN, {NULL, 0}}};
+
+/* Of an indexed table: the local part goes on behind `expired`, whatever that is. */
+static struct record
+indexed(struct jid origin)
+{
+	return (struct record){.version = {{8}, origin},
+	    .table = 7,
+	    .key = BYTES_LITERAL("k"),
+	    .image = BYTES_LITERAL("image"),
+	    .index_changes = index_changes,
+	    .n_index_changes = 3};
+}
+
 static struct record
 tombstone(struct jid origin)
 {
@@ -108,6 +123,15 @@ expect_record(const struct record *got, const struct record *want, uint64_t seq,
 	assert_true(got->seq == seq);
 	assert_int_equal(got->lost, want->lost);
 	assert_int_equal(got->expired, want->expired);
+	assert_int_equal(got->n_index_changes, want->n_index_changes);
+	for (uint32_t i = 0; i < want->n_index_changes; i++) {
+		assert_int_equal(got->index_changes[i].index, want->index_changes[i].index);
+		assert_int_equal(got->index_changes[i].count_delta, want->index_changes[i].count_delta);
+		assert_int_equal(got->index_changes[i].bytes_delta, want->index_changes[i].bytes_delta);
+		assert_int_equal(
+		    got->index_changes[i].gone.at == NULL, want->index_changes[i].gone.at == NULL);
+		assert_true(bytes_equal(got->index_changes[i].gone, want->index_changes[i].gone));
+	}
 	assert_int_equal(got->has_before, want->has_before);
 	expect_bytes(got->before, want->before);
 	assert_true(got->table_prev_seq == want->table_prev_seq);
@@ -155,10 +179,12 @@ expect_round_trip(const struct unit *unit, bool disk)
 static void
 units_of_every_kind_come_back_as_they_were(void **state)
 {
-	struct record records[] = {full_record(us), tombstone(us), put_over_nothing(us), full_record(eu)};
+	struct record records[] = {
+	    full_record(us), tombstone(us), put_over_nothing(us), full_record(eu), indexed(us)};
 	struct record entries[] = {full_record(eu), put_over_nothing(eu)};
 	const struct unit units[] = {
 	    {.kind = UNIT_LOCAL, .origin = us, .records = records, .n_records = 1, .first_seq = 1},
+	    {.kind = UNIT_LOCAL, .origin = us, .records = records + 4, .n_records = 1, .first_seq = 1},
 	    {.kind = UNIT_LOCAL,
 		.origin = us,
 		.seen = seen,
@@ -179,7 +205,7 @@ units_of_every_kind_come_back_as_they_were(void **state)
 		.origin = us,
 		.seen = seen,
 		.records = records,
-		.n_records = 4,
+		.n_records = 5,
 		.first_seq = 9},
 	    {.kind = UNIT_NOTE, .note = BYTES_LITERAL(""), .first_seq = UINT64_MAX - 1},
 	    {.kind = UNIT_NOTE, .note = BYTES_LITERAL("only\0this"), .first_seq = 70000},
