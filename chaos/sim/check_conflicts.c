@@ -32,8 +32,9 @@ check_entry(struct world *world, uint8_t region, struct bytes key, const struct 
 	struct value partition, sort, image;
 	const struct value *winner_text;
 	struct version loser_version, winner_version;
-	struct write *loser, *winner;
+	struct write *loser = NULL, *winner = NULL;
 	char table[17] = "";
+	uint64_t id;
 
 	arena_reset(&world->scratch);
 	if (key_decode(&world->scratch, key, VALUE_S, true, VALUE_S, &partition, &sort) != TIDE_OK ||
@@ -44,10 +45,15 @@ check_entry(struct world *world, uint8_t region, struct bytes key, const struct 
 		return;
 	}
 	memcpy(table, partition.text.at, 16);
-	loser = ledger_by_version(&world->ledger, strtoull(table, NULL, 16), loser_version);
-	winner = ledger_by_version(&world->ledger, strtoull(table, NULL, 16), winner_version);
-	if (loser == NULL || winner == NULL || loser->key != winner->key ||
-	    version_compare(loser->version, winner->version) >= 0 ||
+	id = strtoull(table, NULL, 16);
+	/* Parts of transactions share their version: the key that both wrote is the one. */
+	for (uint32_t k = 0; k < world->plan.n_keys + world->plan.n_accounts; k++) {
+		loser = ledger_of_version(&world->ledger, id, (uint8_t)k, loser_version);
+		winner = ledger_of_version(&world->ledger, id, (uint8_t)k, winner_version);
+		if (loser != NULL && winner != NULL)
+			break;
+	}
+	if (loser == NULL || winner == NULL || version_compare(loser->version, winner->version) >= 0 ||
 	    jid_same(loser->version.origin, winner->version.origin) ||
 	    write_saw(winner, loser->table, loser->version.origin) >= loser->seq)
 		world_fail(world, "conflicts", "r%u logs that #%u lost to #%u, which is no conflict", region,

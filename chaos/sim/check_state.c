@@ -74,7 +74,7 @@ check_table(struct world *world, uint8_t region, const struct table_fold *table)
 	fingerprint_t sum = 0;
 	uint64_t items = 0;
 
-	for (uint8_t key = 0; key < world->plan.n_keys; key++)
+	for (uint8_t key = 0; key < world->plan.n_keys + world->plan.n_accounts; key++)
 		check_key(world, region, table, key, &sum, &items);
 	if (!world_failed(world) && (sum != table->fingerprint || items != table->items))
 		world_fail(world, "state",

@@ -116,8 +116,8 @@ client_enter(struct world *world, uint8_t region, struct group *group, uint64_t 
 }
 
 struct write *
-client_enter_part(struct world *world, uint8_t region, struct group *group, uint64_t table, uint8_t key,
-    uint32_t txn)
+client_enter_part(
+    struct world *world, uint8_t region, struct group *group, uint64_t table, uint8_t key, uint32_t txn)
 {
 	const struct write *before;
 	struct stored stored;

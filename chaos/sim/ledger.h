@@ -29,6 +29,8 @@ struct write {
 	uint8_t key, region;
 	bool tombstone, built_on; /* a write that counts replaced it, having seen it */
 	bool expired; /* a delete by time to live */
+	uint32_t txn; /* the first write of the transaction that it is a part of; 0: of none */
+	int32_t balance; /* of a transfer: what the account holds then */
 	uint64_t expires_s; /* what its item says; 0: nothing */
 	struct version version;
 	uint64_t seq; /* in its origin's journal */
@@ -81,8 +83,12 @@ struct write *ledger_next(const struct ledger *ledger, const struct write *write
 struct write *ledger_winner(
     const struct ledger *ledger, uint64_t table, uint8_t key, const struct vector *vector);
 
-/** The write with that version in a table; NULL: there is none that counts. */
+/** A write with that version in a table, one of several where they are parts of a transaction; NULL: there is none that counts. */
 struct write *ledger_by_version(const struct ledger *ledger, uint64_t table, struct version version);
+
+/** The one of that key. */
+struct write *ledger_of_version(
+    const struct ledger *ledger, uint64_t table, uint8_t key, struct version version);
 
 /** A journal was opened again: what was unknown is found there, or void. */
 void ledger_recovered(struct ledger *ledger, struct jid journal, struct journal *disk);

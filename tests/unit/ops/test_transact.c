@@ -79,7 +79,7 @@ all_or_nothing(void **state)
 	write_items(ITEMS(PUT("hash", PK("there"), "")));
 	assert_string_equal(
 	    write_items(ITEMS(PUT("hash", PK("new"), "") "," PUT("hash", PK("there"), ABSENT ALL_OLD) "," PUT(
-		"hash", PK("other"), ABSENT) "," CHECK("hash", PK("there"), "attribute_not_exists(pk)"))),
+		"hash", PK("other"), ABSENT) "," CHECK("hash", PK("nobody"), "attribute_exists(pk)"))),
 	    CANCELED NONE
 	    ",{\"Item\":{\"pk\":{\"S\":\"there\"}},\"Code\":\"ConditionalCheckFailed\",\"Message\":\"The "
 	    "conditional request failed\"}," NONE "," FAILED REFER
@@ -95,8 +95,8 @@ the_first_change_that_cannot_be_made_is_a_reason(void **state)
 	write_items(ITEMS(PUT("hash", "{\"pk\":{\"S\":\"s\"},\"x\":{\"S\":\"text\"}}", "")));
 	assert_string_equal(
 	    write_items(ITEMS(PUT("hash", PK("s2"), "") "," UPDATE("hash", PK("s"), "SET x = x + :n",
-		",\"ExpressionAttributeValues\":{\":n\":{\"N\":\"2\"}}") "," CHECK("hash", PK("s"),
-		"attribute_not_exists(pk)"))),
+		",\"ExpressionAttributeValues\":{\":n\":{\"N\":\"2\"}}") "," CHECK("hash", PK("nobody"),
+		"attribute_exists(pk)"))),
 	    CANCELED NONE
 	    ",{\"Code\":\"ValidationError\",\"Message\":\"An operand in the update expression has an "
 	    "incorrect data type\"}," NONE REFER "None, ValidationError, None]\"");
