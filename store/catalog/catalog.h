@@ -15,8 +15,8 @@
  *     index#ID            a secondary index             written once, then deleted; any region
  *     capacity#ID         what changes of an index                              any region
  *
- * Two more kinds of items are in TABLE_REGIONAL only: ("names", NAME) -> id, the claim that makes a name unique in this region
- * (read through the group, so two CreateTable of one group meet), and ("region", "counted") (api/membership.h).
+ * Three more kinds of items are in TABLE_REGIONAL only: ("names", NAME) -> id, the claim that makes a name unique in this region
+ * (read through the group, so two CreateTable of one group meet), ("region", "counted") (api/membership.h), and ("scaling", ...) (regional.h).
  */
 #ifndef TIDE_STORE_CATALOG_CATALOG_H
 #define TIDE_STORE_CATALOG_CATALOG_H
