@@ -107,7 +107,7 @@ index_updates_read(const struct json *body, struct index_updates *out, struct ti
 	for (uint32_t i = 0; i < list->array.n; i++) {
 		const struct json *action;
 		struct index_asked asked;
-		enum action kind;
+		enum action kind = ACTION_UPDATE;
 		struct bytes name;
 
 		if ((rc = check_entry(list, i, error)) != TIDE_OK)
@@ -129,7 +129,7 @@ struct bytes
 index_updates_deleted(const struct index_updates *updates)
 {
 	for (uint32_t i = 0; updates->list != NULL && i < updates->list->array.n; i++) {
-		enum action kind;
+		enum action kind = ACTION_UPDATE;
 		const struct json *action = action_of(&updates->list->array.at[i], &kind);
 
 		if (kind == ACTION_DELETE)
@@ -286,7 +286,7 @@ plan_delete(struct shard *shard, struct table *table, struct bytes name, struct 
     struct tide_error *error)
 {
 	const struct table_index *building;
-	struct table_index *index;
+	struct table_index *index = NULL;
 	tide_err rc;
 
 	if ((rc = find_global(table, name, "delete", &index, error)) != TIDE_OK)
@@ -318,7 +318,7 @@ plan_update(struct table *table, const struct json *update, bool switches, uint6
     struct index_plan *plan, struct tide_error *error)
 {
 	struct bytes name = params_string(update, "IndexName");
-	struct table_index *index;
+	struct table_index *index = NULL;
 	struct index_asked asked;
 	struct throughput before;
 	tide_err rc;
@@ -390,7 +390,7 @@ plan_all(struct shard *shard, struct table *table, const struct index_updates *u
 		return only_one(error);
 	for (uint32_t i = 0; updates->list != NULL && i < updates->list->array.n && rc == TIDE_OK; i++) {
 		const struct json *action;
-		enum action kind;
+		enum action kind = ACTION_UPDATE;
 
 		action = action_of(&updates->list->array.at[i], &kind);
 		if (kind == ACTION_CREATE)
