@@ -3,7 +3,8 @@
 #include <stddef.h>
 
 const struct sim_actor *const sim_actors[] = {&actor_writer, &actor_racer, &actor_burst, &actor_chain,
-    &actor_waiter, &actor_sweeper, &actor_operator, &actor_leaver, &actor_expiry, &actor_index, &actor_teller, NULL};
+    &actor_waiter, &actor_sweeper, &actor_operator, &actor_leaver, &actor_expiry, &actor_index, &actor_teller,
+    NULL};
 
 /* A fault's place in this list is its bit in the plan: new ones go to the end, or seeds mean other worlds. */
 const struct sim_fault *const sim_faults[] = {&fault_crash, &fault_crash_both, &fault_crash_replicator,

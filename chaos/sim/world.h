@@ -255,12 +255,11 @@ struct write *client_enter(
 #define TRANSFER_PARTS_MAX 4
 
 /** client_enter of a part of a transaction, whose other parts the group holds, too. `txn`: its first part's number, 0: this is it. */
-struct write *client_enter_part(struct world *world, uint8_t region, struct group *group, uint64_t table,
-    uint8_t key, uint32_t txn);
+struct write *client_enter_part(
+    struct world *world, uint8_t region, struct group *group, uint64_t table, uint8_t key, uint32_t txn);
 
 /** What became of a write whose operation ended so. */
-enum write_fate client_fate(
-    struct world *world, uint8_t region, const struct write *write, tide_err outcome);
+enum write_fate client_fate(struct world *world, uint8_t region, const struct write *write, tide_err outcome);
 
 /** Any other operation on the committer; `run` as in committer.h, `arg` freed afterwards. False: it was not taken. */
 bool client_submit(struct world *world, uint8_t region, const char *what,
