@@ -1,11 +1,14 @@
 #include "api/backfill.h"
 
+#include <time.h>
+
 #include "base/log.h"
 #include "store/shard/index.h"
 
-/* A step holds the committer for about as long as a large write does; a turn ends in a pause. */
+/* A step holds the committer for about as long as a large write does. */
 #define PIECE_BYTES (256u << 10)
 #define STEPS 32
+#define PAUSE_NS_MAX 100000000 /* between two steps */
 
 struct step {
 	const struct backfill *backfill;
@@ -36,6 +39,24 @@ next(struct region *region, struct backfill *backfill)
 	return shard_index_backfilling(region->shard, &backfill->table, &backfill->index);
 }
 
+static uint64_t
+now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void
+pause_since(uint64_t began_ns)
+{
+	uint64_t took = now_ns() - began_ns;
+	struct timespec pause = {.tv_nsec = (long)(took < PAUSE_NS_MAX ? took : PAUSE_NS_MAX)};
+
+	nanosleep(&pause, NULL);
+}
+
 tide_err
 backfill_step(struct region *region, struct backfill *backfill, bool *more, struct tide_error *error)
 {
@@ -45,14 +66,18 @@ backfill_step(struct region *region, struct backfill *backfill, bool *more, stru
 	*more = false;
 	for (uint32_t i = 0; i < steps; i++) {
 		struct step step = {.backfill = backfill};
+		uint64_t began_ns;
 
 		if (!next(region, backfill))
 			return TIDE_OK;
+		began_ns = backfill->paced ? now_ns() : 0;
 		if ((rc = committer_call(region->committer, run_step, &step, error)) != TIDE_OK)
 			return rc;
 		if (step.progress.done)
 			log_info("INDEX-COMPLETE", "table=%016llx index=%016llx",
 			    (unsigned long long)backfill->table, (unsigned long long)backfill->index);
+		if (backfill->paced)
+			pause_since(began_ns);
 	}
 	*more = true;
 	return TIDE_OK;

@@ -12,6 +12,8 @@ struct backfill {
 	uint64_t table, index;
 	size_t piece_bytes; /* of items, in one step; 0: the default */
 	uint32_t steps; /* in one turn; 0: the default */
+	bool
+	    paced; /* wait as long between two steps as each took, so that half of the committer's time is the clients' */
 };
 
 /**

@@ -377,6 +377,7 @@ maintenance_start(struct region *region, struct maintenance **out, struct tide_e
 		return rc;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
+	m->backfill.paced = true;
 	failed = pthread_create(&m->thread, NULL, run, m);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (failed != 0) {

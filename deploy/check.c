@@ -117,7 +117,11 @@ check_folder(const char *name, const char *data, bool repair)
 			    &options, &names, print_fault, (void *)(uintptr_t)name, &counts, &error);
 	} else if (rc == TIDE_OK && repair && counts.index_faults > 0) {
 		printf("%s: making indexes again from their tables' items\n", name);
-		if ((rc = shard_repair_indexes(&options, &error)) == TIDE_OK)
+		rc = shard_repair_indexes(&options, &error);
+		/* Blocks of the store that cannot be read cannot be written anew. */
+		if ((rc == TIDE_CORRUPT || rc == TIDE_IO) && counts.store_can_be_made_again)
+			rc = shard_repair(&options, &error);
+		if (rc == TIDE_OK)
 			rc = shard_check(
 			    &options, &names, print_fault, (void *)(uintptr_t)name, &counts, &error);
 	}
@@ -132,6 +136,9 @@ check_folder(const char *name, const char *data, bool repair)
 		       "journal\n",
 		    name);
 	print_advice(name, &counts);
+	if (counts.indexes > 0)
+		printf("%s: %" PRIu64 " secondary indexes, %" PRIu64 " entries; %" PRIu64 " faults\n", name,
+		    counts.indexes, counts.entries, counts.index_faults);
 	printf("%s: %s: journal %" PRIu64 "-%" PRIu64 ", %" PRIu64 " units, %" PRIu64 " records; %" PRIu64
 	       " tables, %" PRIu64 " items, %" PRIu64 " tombstones; %" PRIu64 " faults\n",
 	    name, counts.faults == 0 ? "sound" : "DAMAGED", counts.segments_from, counts.segments_to,

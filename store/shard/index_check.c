@@ -280,8 +280,12 @@ cannot_read(struct all *all, uint64_t table, uint64_t index, tide_err rc)
 {
 	char line[256];
 
-	snprintf(line, sizeof line, "table %016" PRIx64 " index %016" PRIx64 ": it cannot be read: %s", table,
-	    index, tide_err_text(rc));
+	if (index != 0)
+		snprintf(line, sizeof line,
+		    "table %016" PRIx64 " index %016" PRIx64 ": it cannot be read: %s", table, index,
+		    tide_err_text(rc));
+	else
+		snprintf(line, sizeof line, "entries of indexes cannot be read: %s", tide_err_text(rc));
 	all->counts->faults++;
 	all->report(all->arg, line);
 }

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "store/journal/journal_memory.h"
 #include "store/kv/kv_memory.h"
+#include "store/shard/index_priv.h"
 #include "tests/unit/shard/index_world.h"
 
 #define SEEDS 150
@@ -270,12 +271,73 @@ a_lost_store_gets_its_indexes_back(void **state)
 	place_destroy(&place);
 }
 
+/* --- a damaged disk --- */
+
+static void
+what_cannot_be_read_fails_and_changes_nothing(void **state)
+{
+	struct shard_options options = {
+	    .kv_plugin = "memory", .journal_plugin = "memory", .region = 1, .wall_ms = wall_ms};
+	struct index_scan_range range = {.table = TABLE, .index = 1};
+	static const uint8_t items[] = {SPACE_ITEMS, 0, 0, 0, 0, 0, 0, 0, TABLE, 0x80},
+			     behind[] = {SPACE_ITEMS + 1};
+	static const uint8_t entries[] = {SPACE_INDEXES}, after[] = {SPACE_INDEXES + 1};
+	struct index_progress progress;
+	struct index_view before, now;
+	struct check_counts counts;
+	struct index_scan *scan;
+	struct index_row row;
+	struct tide_error error;
+	struct group *group;
+	struct place place;
+	char name[8];
+
+	(void)state;
+	log_set_level(LOG_ERROR);
+	place_make(&place);
+	for (int i = 0; i < 20; i++) {
+		snprintf(name, sizeof name, "k%d", i);
+		put_row(place.shard, TABLE, &(struct row){name, .g = "red"});
+	}
+	add_index(place.shard, TABLE, 1);
+	/* Items: the backfill waits for what it cannot read. */
+	before = view_of_index(place.shard, TABLE, 1);
+	assert_int_equal(kv_memory_disk_damage(
+			     place.store, bytes_of(items, sizeof items), bytes_of(behind, sizeof behind)),
+	    TIDE_OK);
+	group = group_open(place.shard);
+	assert_int_equal(group_index_backfill(group, TABLE, 1, 1000000, &progress), TIDE_CORRUPT);
+	assert_int_equal(group_commit(group, NULL), TIDE_OK);
+	now = view_of_index(place.shard, TABLE, 1);
+	assert_memory_equal(&before, &now, sizeof now);
+	assert_int_equal(kv_memory_disk_damage(place.store, BYTES_NONE, BYTES_NONE), TIDE_OK);
+	backfill_all(place.shard, TABLE);
+	assert_int_equal(view_of_index(place.shard, TABLE, 1).items, 20);
+	/* Entries: a scan says so instead of leaving any out. */
+	assert_int_equal(kv_memory_disk_damage(
+			     place.store, bytes_of(entries, sizeof entries), bytes_of(after, sizeof after)),
+	    TIDE_OK);
+	assert_int_equal(shard_index_scan_open(place.shard, &range, &scan), TIDE_OK);
+	assert_int_equal(shard_index_scan_next(scan, &row), TIDE_CORRUPT);
+	shard_index_scan_close(scan);
+	assert_int_equal(shard_checkpoint(place.shard, &error), TIDE_OK);
+	shard_close(place.shard, false);
+	options.dir = place.dir;
+	assert_int_equal(shard_check(&options, NULL, report, NULL, &counts, &error), TIDE_OK);
+	assert_true(counts.index_faults > 0);
+	assert_int_equal(kv_memory_disk_damage(place.store, BYTES_NONE, BYTES_NONE), TIDE_OK);
+	start(&place);
+	assert_sound(place.shard, "read again");
+	place_destroy(&place);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(indexes_survive_power_cuts),
 	    cmocka_unit_test(a_lost_store_gets_its_indexes_back),
+	    cmocka_unit_test(what_cannot_be_read_fails_and_changes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
