@@ -122,6 +122,7 @@ struct expr_key_schema {
 	struct expr_key_attribute more_partitions[EXPR_KEYS_MORE_MAX], more_sorts[EXPR_KEYS_MORE_MAX];
 	uint8_t n_more_partitions, n_more_sorts;
 	bool of_index; /* sentences call its attributes "IndexKey" */
+	struct bytes index; /* its name */
 };
 
 enum expr_range {

@@ -148,19 +148,29 @@ missed_fail(struct bytes name, struct tide_error *error)
 }
 
 static tide_err
-check_value(const struct value *value, struct bytes name, enum value_type type, bool partition,
-    struct tide_error *error)
+check_value(const struct value *value, const struct expr_key_schema *schema,
+    const struct expr_key_attribute *key, bool partition, struct tide_error *error)
 {
+	enum value_type type = key->type;
+
 	if (value->type != type)
 		return tide_fail(error, TIDE_VALIDATION,
 		    "One or more parameter values were invalid: Condition parameter type does not match "
 		    "schema type");
+	if (type != VALUE_N && value->text.n == 0 && schema->of_index)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "One or more parameter values are not valid. A value specified for a secondary index key "
+		    "is "
+		    "not supported. The AttributeValue for a key attribute cannot contain an empty %s value. "
+		    "IndexName: %.*s, IndexKey: %.*s",
+		    type == VALUE_S ? "string" : "binary", (int)schema->index.n,
+		    (const char *)schema->index.at, (int)key->name.n, (const char *)key->name.at);
 	if (type != VALUE_N && value->text.n == 0)
 		return tide_fail(error, TIDE_VALIDATION,
 		    "One or more parameter values are not valid. The AttributeValue for a key attribute "
 		    "cannot contain an "
 		    "empty %s value. Key: %.*s",
-		    type == VALUE_S ? "string" : "binary", (int)name.n, (const char *)name.at);
+		    type == VALUE_S ? "string" : "binary", (int)key->name.n, (const char *)key->name.at);
 	if (type != VALUE_N && partition && value->text.n > PARTITION_KEY_BYTES_MAX)
 		return tide_fail(error, TIDE_VALIDATION,
 		    "One or more parameter values were invalid: Size of hashkey has exceeded the maximum "
@@ -175,15 +185,15 @@ check_value(const struct value *value, struct bytes name, enum value_type type, 
 }
 
 static tide_err
-check_values(const struct expr_node *node, struct bytes name, enum value_type type, bool partition,
-    struct tide_error *error)
+check_values(const struct expr_node *node, const struct expr_key_schema *schema,
+    const struct expr_key_attribute *key, bool partition, struct tide_error *error)
 {
 	tide_err rc;
 
 	for (const struct expr_node *arg = node->args; arg != NULL; arg = arg->next) {
 		if (arg->op != EXPR_OP_VALUE)
 			continue;
-		if ((rc = check_value(arg->value, name, type, partition, error)) != TIDE_OK)
+		if ((rc = check_value(arg->value, schema, key, partition, error)) != TIDE_OK)
 			return rc;
 	}
 	return TIDE_OK;
@@ -355,7 +365,8 @@ check_names(
 }
 
 static tide_err
-check_key(const struct keys *keys, uint32_t i, bool legacy, struct tide_error *error)
+check_key(const struct keys *keys, uint32_t i, const struct expr_key_schema *schema, bool legacy,
+    struct tide_error *error)
 {
 	tide_err rc = TIDE_OK;
 
@@ -363,8 +374,7 @@ check_key(const struct keys *keys, uint32_t i, bool legacy, struct tide_error *e
 		rc = check_indexable(keys->conditions[i], error);
 	if (rc != TIDE_OK)
 		return rc;
-	return check_values(
-	    keys->conditions[i], keys->at[i].name, keys->at[i].type, i < keys->n_partitions, error);
+	return check_values(keys->conditions[i], schema, &keys->at[i], i < keys->n_partitions, error);
 }
 
 tide_err
@@ -386,7 +396,7 @@ expr_key_condition_derive(const struct expr_condition *condition, const struct e
 	for (uint32_t i = 0; i < keys.n; i++) {
 		if (keys.conditions[i] == NULL)
 			continue;
-		if ((rc = check_key(&keys, i, condition->legacy, error)) != TIDE_OK)
+		if ((rc = check_key(&keys, i, schema, condition->legacy, error)) != TIDE_OK)
 			return rc;
 		if (i == 0 && !is_equal(keys.conditions[0]))
 			return tide_fail(error, TIDE_VALIDATION, "Query key condition not supported");

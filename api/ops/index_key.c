@@ -18,6 +18,7 @@ index_key_schema(const struct table_index *index)
 	    .partition = index->partitions[0].name,
 	    .partition_type = index->partitions[0].type,
 	    .of_index = true,
+	    .index = index->name,
 	};
 
 	if (index->n_sorts > 0) {
@@ -96,18 +97,47 @@ total(const struct key_attribute *keys, unsigned n, const struct values *values,
 }
 
 static tide_err
+too_long(const struct table_index *index, const struct key_attribute *keys, unsigned n,
+    const struct values *values, bool hash, size_t size, struct tide_error *error)
+{
+	int max = hash ? PARTITION_KEY_BYTES_MAX : SORT_KEY_BYTES_MAX;
+	struct buf names = {0};
+	unsigned present = 0;
+	tide_err rc;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (value_map_get(values->after, keys[i].name) == NULL)
+			continue;
+		buf_append_string(&names, present++ == 0 ? "" : ", ");
+		buf_append(&names, keys[i].name.at, keys[i].name.n);
+	}
+	if (present > 1)
+		rc = tide_fail(error, TIDE_VALIDATION,
+		    "Aggregate size for %s key attributes %.*s of index %.*s has exceeded limit %d bytes, "
+		    "with actual size %zu bytes",
+		    hash ? "HASH" : "RANGE", (int)names.n, (const char *)names.at, OF(index->name), max,
+		    size);
+	else if (hash)
+		rc = tide_fail(error, TIDE_VALIDATION,
+		    INVALID "Size of hashkey has exceeded the maximum size limit of%d bytes", max);
+	else
+		rc = tide_fail(error, TIDE_VALIDATION,
+		    INVALID "Aggregated size of all range keys has exceeded the size limit of %d bytes", max);
+	buf_fini(&names);
+	return rc;
+}
+
+static tide_err
 check_sizes(const struct table_index *index, const struct values *values, struct tide_error *error)
 {
 	bool hash = false, range = false;
+	size_t size = total(index->partitions, index->n_partitions, values, &hash);
 
-	if (total(index->partitions, index->n_partitions, values, &hash) > PARTITION_KEY_BYTES_MAX && hash)
-		return tide_fail(error, TIDE_VALIDATION,
-		    INVALID "Size of hashkey has exceeded the maximum size limit of%d bytes",
-		    PARTITION_KEY_BYTES_MAX);
-	if (total(index->sorts, index->n_sorts, values, &range) > SORT_KEY_BYTES_MAX && range)
-		return tide_fail(error, TIDE_VALIDATION,
-		    INVALID "Aggregated size of all range keys has exceeded the size limit of %d bytes",
-		    SORT_KEY_BYTES_MAX);
+	if (size > PARTITION_KEY_BYTES_MAX && hash)
+		return too_long(index, index->partitions, index->n_partitions, values, true, size, error);
+	size = total(index->sorts, index->n_sorts, values, &range);
+	if (size > SORT_KEY_BYTES_MAX && range)
+		return too_long(index, index->sorts, index->n_sorts, values, false, size, error);
 	return TIDE_OK;
 }
 

@@ -127,8 +127,8 @@ check_index(struct page_read *read, struct tide_error *error)
 	rc = index_key_check_paths(read->table, read->filter, read->projection, NULL, error);
 	if (rc != TIDE_OK || read->index == NULL)
 		return rc;
-	rc = check_projection(read, error);
-	return rc == TIDE_OK ? check_filter(read, error) : rc;
+	rc = check_filter(read, error);
+	return rc == TIDE_OK ? check_projection(read, error) : rc;
 }
 
 /* --- the range --- */

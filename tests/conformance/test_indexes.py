@@ -315,6 +315,29 @@ def test_items_suit_the_indexes(client, people, attributes, message):
     assert "Item" not in client.get_item(TableName=people, Key=KEY)
 
 
+@pytest.mark.parametrize(
+    "attributes, message",
+    [
+        ({"c": 1000, "d": 1048}, None),
+        ({"c": 1000, "d": 1049}, "Aggregate size for HASH key attributes c, d of index big has exceeded limit 2048 bytes, with actual size 2049 bytes"),
+        ({"f": 1000, "g": 25}, "Aggregate size for RANGE key attributes f, g of index big has exceeded limit 1024 bytes, with actual size 1025 bytes"),
+        ({"c": 2049}, INVALID + "Size of hashkey has exceeded the maximum size limit of2048 bytes"),
+    ],
+)
+def test_keys_of_several_attributes_have_the_bound_of_one(client, attributes, message):
+    table = new_name()
+    client.create_table(
+        TableName=table, KeySchema=keys("pk"), AttributeDefinitions=types(pk="S", c="S", d="S", f="S", g="S"), BillingMode="PAY_PER_REQUEST",
+        GlobalSecondaryIndexes=[index("big", "c", "d", "f", "g", hashes=2)],
+    )  # fmt: skip
+    item = {"pk": {"S": "a"}, **{n: {"S": "x" * size} for n, size in attributes.items()}}
+    if message is None:
+        client.put_item(TableName=table, Item=item)
+    else:
+        assert invalid(client.put_item, TableName=table, Item=item) == message
+    client.delete_table(TableName=table)
+
+
 @pytest.mark.parametrize("value, message", [({"N": "1"}, MISMATCH % "N"), ({"S": ""}, EMPTY_UPDATE)])
 def test_updates_suit_the_indexes(client, people, value, message):
     arguments = {"TableName": people, "Key": KEY}

@@ -8,6 +8,8 @@ import decimal
 import json
 import re
 
+import generate_index
+
 EVALUATION = "|".join(
     [
         "The document path provided in the update expression is invalid for update",
@@ -89,6 +91,15 @@ WORDINGS = [
     ("member-wording", r"\d validation errors? detected: .*", "Comparison type does not exist in DynamoDB|The filter condition for an attribute cannot be null: .*"
      "|ConditionalOperator can.*|Member must satisfy enum value set: .*"),
     ("order-of-checks", EVALUATION, EVALUATION + "|The conditional request failed"),
+    ("index-key-wording", "One or more parameter values were invalid: Type mismatch for Index Key .*",
+     "One or more parameter values were invalid: Type mismatch for Index Key|Invalid attribute value type|Updates on index keys must be of the same data type as the key attribute"),
+    ("index-key-wording", "(One or more parameter values are not valid. A value specified for a secondary index key is not supported.*) IndexName: .*, (IndexKey: .*)", r"\1 IndexName: .*, \2"),
+    ("index-key-wording", "One or more parameter values were invalid: (Size of hashkey|Aggregated size of all range keys).*", "One or more parameter values were invalid: Size limit exceeded"),
+    ("start-key-wording", "The provided key element does not match the schema", "Type mismatch for attribute to update"),
+    ("start-key-wording", "The provided starting key is outside query boundaries based on provided conditions", "The provided starting key does not match the range key predicate"),
+    ("set-order", r"(One or more parameter values were invalid: (Global s|S)econdary index \S+ does not project .*\[).*\]", r"\1.*\]"),
+    ("key-condition-wording", "The number of query conditions .*", "Conditions can be of length 1 or 2 only"),
+    ("order-of-checks", "Filter Expression can only contain non-primary key attributes.*", "Key attributes must be scalars.*"),
     ("order-of-checks", STATIC + ".*", LOCAL_KEY),
 ]  # fmt: skip
 WORDINGS = [(n, re.compile(a, re.S), b) for n, a, b in WORDINGS]
@@ -250,13 +261,16 @@ def explain_bodies(operation, body, before, a, b):
     if canonical(a) != a or canonical(b) != b:
         a, b = canonical(a), canonical(b)
         for members in ("Items",):
-            if operation == "Scan" and isinstance(a.get(members), list) and isinstance(b.get(members), list):
+            if (operation == "Scan" or body.get("IndexName")) and isinstance(a.get(members), list) and isinstance(b.get(members), list):
                 a[members].sort(key=as_text)
                 b[members].sort(key=as_text)
         for members in (a, b):
             for items in (members.get("Responses") or {}).values():
                 items.sort(key=as_text)
         names.append("number-form")
+    if operation == "Scan" and body.get("IndexName") and "FilterExpression" in body and a.get("ScannedCount") == b.get("ScannedCount"):
+        if a.get("Count") != b.get("Count") and not set(re.findall(r"(?<!:)\b[a-z]\b|pk", body["FilterExpression"])) <= generate_index.projected(body):
+            return "scan-unprojected-filter"
     if operation == "Query" and "LastEvaluatedKey" in b and "LastEvaluatedKey" not in a and a.get("Count") == b.get("Count") and body.get("Limit") == 1:
         names.append("single-item-query")
         del b["LastEvaluatedKey"]
