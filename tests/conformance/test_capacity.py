@@ -168,6 +168,30 @@ def test_a_global_index_that_is_exhausted_stops_the_writes_that_need_it(db, requ
     db.delete_table(TableName=table)
 
 
+def test_transactions_and_statements_meet_the_same_limits(db, request):
+    table = make(db, name_of(request), 1, 1)
+    db.put_item(TableName=table, Item=item("a", BIG))
+    response = refusal(db.transact_write_items, TransactItems=[{"Put": {"TableName": table, "Item": item("b", 1)}}])
+    assert response["Error"]["Code"] == "TransactionCanceledException"
+    (reason,) = response["CancellationReasons"]
+    assert (reason["Code"], reason["Message"]) == ("ProvisionedThroughputExceeded", TABLE_SENTENCE)
+    check(
+        refusal(db.execute_statement, Statement=f"DELETE FROM \"{table}\" WHERE pk = 'a'"),
+        "ProvisionedThroughputExceededException",
+        TABLE_SENTENCE,
+        "TableWriteProvisionedThroughputExceeded",
+        table,
+    )
+    (answer,) = db.batch_execute_statement(Statements=[{"Statement": f"INSERT INTO \"{table}\" VALUE {{'pk': 'c'}}"}])["Responses"]
+    assert answer["Error"]["Code"] == "ProvisionedThroughputExceeded"
+    # Reads: one large transaction empties the bucket.
+    for _ in range(2):
+        db.transact_get_items(TransactItems=[{"Get": {"TableName": table, "Key": {"pk": {"S": "a"}}}}])
+    response = refusal(db.transact_get_items, TransactItems=[{"Get": {"TableName": table, "Key": {"pk": {"S": "a"}}}}])
+    assert [r["Code"] for r in response["CancellationReasons"]] == ["ProvisionedThroughputExceeded"]
+    db.delete_table(TableName=table)
+
+
 def test_on_demand_maximums_hold(db, request):
     table = make(db, name_of(request), OnDemandThroughput={"MaxReadRequestUnits": 1, "MaxWriteRequestUnits": 1})
     db.put_item(TableName=table, Item=item("a", BIG))
