@@ -90,6 +90,44 @@ ranges_of_number_sort_keys_hold_what_the_condition_matches(void **state)
 	check_all(VALUE_N, numbers);
 }
 
+/* p = "p" AND q = "q" AND r = "b" AND s IN A RANGE: entries (p, q, r, s, item key) for every r and s. */
+static void
+ranges_of_the_second_sort_attribute_hold_what_the_condition_matches(void **state)
+{
+	static const enum expr_range ranges[] = {EXPR_RANGE_EQ, EXPR_RANGE_LT, EXPR_RANGE_LE, EXPR_RANGE_GT,
+	    EXPR_RANGE_GE, EXPR_RANGE_BEGINS_WITH};
+	struct value partitions[] = {scalar(VALUE_S, "p"), scalar(VALUE_S, "q")};
+
+	(void)state;
+	for (size_t r = 0; r < sizeof ranges / sizeof ranges[0]; r++) {
+		for (size_t low = 0; low < N; low++) {
+			struct expr_key_condition condition = {.partition = partitions[0],
+			    .more_partitions = {partitions[1]},
+			    .n_more_partitions = 1,
+			    .equal_sorts = {scalar(VALUE_S, "b")},
+			    .n_equal_sorts = 1,
+			    .range = ranges[r],
+			    .low = scalar(VALUE_S, texts[low])};
+			struct key_range range = {0};
+
+			assert_int_equal(query_range(&condition, &range), TIDE_OK);
+			for (size_t i = 0; i < N * N; i++) {
+				struct value sorts[] = {
+				    scalar(VALUE_S, texts[i / N]), scalar(VALUE_S, texts[i % N])};
+				struct buf key = {0};
+				bool matches = value_equal(&sorts[0], &condition.equal_sorts[0]) &&
+					       expr_key_condition_matches(&condition, &sorts[1]);
+
+				key_encode_composite(partitions, 2, sorts, 2, &key);
+				buf_append(&key, "\xff item", 6);
+				assert_int_equal(holds(&range, buf_bytes(&key)), matches);
+				buf_fini(&key);
+			}
+			key_range_fini(&range);
+		}
+	}
+}
+
 static void
 a_table_without_sort_key_has_one_key_in_the_range(void **state)
 {
@@ -201,6 +239,7 @@ main(void)
 	    cmocka_unit_test(ranges_of_string_sort_keys_hold_what_the_condition_matches),
 	    cmocka_unit_test(ranges_of_binary_sort_keys_hold_what_the_condition_matches),
 	    cmocka_unit_test(ranges_of_number_sort_keys_hold_what_the_condition_matches),
+	    cmocka_unit_test(ranges_of_the_second_sort_attribute_hold_what_the_condition_matches),
 	    cmocka_unit_test(a_table_without_sort_key_has_one_key_in_the_range),
 	    cmocka_unit_test(a_resumed_range_leaves_out_the_key_it_resumes_after),
 	    cmocka_unit_test(segments_share_out_the_hash_with_no_gap_and_no_overlap),
