@@ -10,6 +10,7 @@ import re
 
 import compare
 import explained
+import explained_partiql
 import generate
 import generate_legacy
 import pytest
@@ -45,7 +46,9 @@ def test_every_rule_is_documented():
     section = text.split("## Differences to DynamoDB Local", 1)[1].split("\n## ", 1)[0]
     documented = set(re.findall(r"^\| `([a-z0-9-]+)` \|", section, re.M))
     source = (ROOT / "tests" / "differential" / "explained.py").read_text() + (ROOT / "tests" / "differential" / "compare.py").read_text()
-    known = {name for name, _, _ in explained.WORDINGS}
+    source += (ROOT / "tests" / "differential" / "explained_transactions.py").read_text()
+    source += (ROOT / "tests" / "differential" / "explained_partiql.py").read_text()
+    known = {name for name, _, _ in explained.WORDINGS + explained_partiql.WORDINGS}
     known |= set(re.findall(r'return "([a-z0-9-]+)"', source)) | set(re.findall(r'names\.append\("([a-z0-9-]+)"\)', source))
     known |= set(re.findall(r'rule = "([a-z0-9-]+)"', source)) | set(re.findall(r'return "([a-z0-9-]+)" if ', source))
     known.discard("0")  # explained.number's
