@@ -293,7 +293,7 @@ read_one(struct batch_statement *one, bool consistent)
 	rc = shard_get(
 	    region_shard_of(region, one->key.hash), write->change.table->id, one->key.bytes, &raw, &stored);
 	if (rc == TIDE_OK) {
-		rc = statement_write_row(&one->statement, &write->arena, stored.image, &write->row);
+		rc = statement_write_projected(&one->statement, &write->arena, stored.image, &write->row);
 		size = item_encoded_size(stored.image);
 	} else if (rc == TIDE_NOTFOUND) {
 		rc = TIDE_OK;

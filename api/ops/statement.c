@@ -1,5 +1,7 @@
 #include "api/ops/statement.h"
 
+#include "api/ops/item_read.h"
+
 const struct param statement_parameter_shape[] = {
     {.name = "", .type = PARAM_VALUE, .java = "AttributeValue"},
     PARAMS_END,
@@ -232,4 +234,13 @@ statement_write_row(
 		return rc;
 	json_write_item(out, &row);
 	return buf_check(out);
+}
+
+tide_err
+statement_write_projected(
+    const struct partiql_statement *statement, struct arena *scratch, struct bytes image, struct buf *out)
+{
+	tide_err rc = item_read_write(scratch, image, statement->projection, out);
+
+	return rc == TIDE_OK ? buf_check(out) : rc;
 }

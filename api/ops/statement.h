@@ -64,7 +64,12 @@ tide_err statement_change(struct arena *arena, const struct partiql_statement *s
 tide_err statement_write_returned(const struct partiql_statement *statement, const struct item_change *change,
     struct arena *arena, struct buf *out);
 
-/** Append a stored item as the row that SELECT makes of it. `scratch` holds its tree. TIDE_CORRUPT, TIDE_NOMEM. */
+/**
+ * Append a stored item as the row that SELECT makes of it: in a batch and in a transaction as GetItem projects, by itself with its columns'
+ * names. `scratch` holds its tree. TIDE_CORRUPT, TIDE_NOMEM.
+ */
+tide_err statement_write_projected(
+    const struct partiql_statement *statement, struct arena *scratch, struct bytes image, struct buf *out);
 tide_err statement_write_row(
     const struct partiql_statement *statement, struct arena *scratch, struct bytes image, struct buf *out);
 

@@ -181,7 +181,7 @@ write_responses(struct reading *reading, struct buf *reply)
 		if (read->outcome == TIDE_OK) {
 			arena_reset(&reading->scratch);
 			buf_append_string(reply, "\"Item\":");
-			rc = statement_write_row(
+			rc = statement_write_projected(
 			    &reading->transact->statements[i], &reading->scratch, read->stored.image, reply);
 		}
 		buf_append_byte(reply, '}');

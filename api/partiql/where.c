@@ -196,7 +196,7 @@ in_list(struct ql_builder *b, struct expr_builder *tree, const struct ql_node *n
 		first = right->args;
 	else
 		first = right->parens ? right : NULL; /* ('a') */
-	if (first == NULL || first->op == QL_SELECT)
+	if (first == NULL || right->op == QL_SELECT)
 		return ql_fail(b, BYTES_NONE,
 		    "IN operator must have a left hand argument of type Variable Reference and right hand "
 		    "argument of type Seq with at least one member");

@@ -40,6 +40,20 @@ parse_item(struct arena *arena)
 	return item;
 }
 
+/* A request's text is valid UTF-8: JSON sees to that. */
+static bool
+is_text(struct arena *arena, const uint8_t *at, size_t n)
+{
+	struct value text = {.type = VALUE_S, .text = bytes_of(at, n)}, again;
+	struct buf stored = {0};
+	bool good;
+
+	value_encode(&text, &stored);
+	good = value_decode(arena, buf_bytes(&stored), &again) == TIDE_OK;
+	buf_fini(&stored);
+	return good;
+}
+
 static void
 check_canonical(struct arena *arena, const struct value *item)
 {
@@ -118,6 +132,10 @@ LLVMFuzzerTestOneInput(const uint8_t *at, size_t n)
 	if (n > PARTIQL_STATEMENT_MAX)
 		return 0;
 	arena_init(&arena, 64 << 20);
+	if (!is_text(&arena, at, n)) {
+		arena_fini(&arena);
+		return 0;
+	}
 	item = parse_item(&arena);
 	for (uint32_t i = 0; i < item.map.n && n_params < 8; i++)
 		params[n_params++] = item.map.at[i].value;
