@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 
+import indexes
 from region import COMMAND, FILES_NORMAL, KINDS, READY_SECONDS, Failed, wait_for
 
 REJOIN_SECONDS = 120
@@ -322,6 +323,31 @@ class Actions:
             )
         self.timeline.mark("membership", f"description of {table} changed twice", target.name)
 
+    def do_index(self, how, table, index, region):
+        """Made or dropped in one region; the others follow for themselves."""
+        target = self.pick([region])[0]
+
+        def accepted():
+            target.call("UpdateTable", **indexes.request(how, table, index))
+            return True
+
+        wait_for(f"{target.name} takes the request", accepted, 60, self.watch)
+        (self.indexes.add if how == "make" else self.indexes.discard)((table, index))
+        self.timeline.mark("membership", f"index {index} of {table}: {how}", target.name)
+
+    def indexes_complete(self, region):
+        for table, regions in self.tables.items():
+            wanted = {index for name, index in self.indexes if name == table}
+            if region in regions and indexes.states(region, table) != dict.fromkeys(wanted, "ACTIVE"):
+                return False
+        return True
+
+    def check_indexes(self, region, table, items):
+        """Each index of the region is the projection of its table."""
+        for name, index in sorted(self.indexes):
+            if name == table and (text := indexes.wrong(index, items, indexes.scan(region, table, index))):
+                raise Failed(f"{region.name}: index {index} of {table} {text}")
+
     def do_rejoin(self, regions):
         """Every one of these that needs it is told to, and waited for; two that need each other's snapshots come back together."""
 
@@ -426,6 +452,7 @@ class Actions:
         for region in self.regions:
             left = max(1, deadline - time.monotonic())
             wait_for(f"{region.name} has nothing left whose time is over", lambda region=region: self.nothing_expires(region), left, self.watch)
+            wait_for(f"{region.name} has all indexes, complete", lambda region=region: self.indexes_complete(region), left, self.watch)
         while time.monotonic() < deadline:
             self.watch()
             left = max(1, min(5, int(deadline - time.monotonic())))

@@ -10,6 +10,8 @@ import dataclasses
 import pathlib
 import re
 
+from indexes import INDEXES
+
 REGIONS = ["us-east-1", "eu-west-1", "ap-northeast-1", "sa-east-1", "af-south-1", "ca-central-1", "eu-north-1"]
 PROCESSES = ("api", "replicator")
 WORKLOADS = ("register", "counter", "set", "append", "race", "hot", "large", "batch", "causal", "ttl")
@@ -343,6 +345,12 @@ def read_change(words):
     return {"table": words.take(name, "a table"), "region": words.region()}
 
 
+def read_index(words):
+    """index make|drop TABLE by-write|by-touch|by-number REGION"""
+    found = {"how": words.take(one_of("make", "drop"), "make or drop"), "table": words.take(name, "a table")}
+    return {**found, "index": words.take(one_of(*INDEXES), "an index"), "region": words.region()}
+
+
 def read_await(words):
     """await ready|writable|drained REGION... DURATION, await active|gone|loading TABLE REGION... DURATION, await log REGION... PROCESS ID DURATION"""
     what = words.take(one_of("ready", "writable", "drained", "active", "gone", "loading", "log"), "what to wait for")
@@ -402,6 +410,7 @@ STATEMENTS = {
     **{word: with_word(word, read_processes) for word in ("kill", "start", "stop", "restart", "pause", "resume", "rolling-restart")},
     "crash-loop": read_crash_loop, "power-cut": read_power_cut, "wipe": read_wipe, "clock": read_clock, "disk": read_disk,
     "files": read_files, "clients": read_clients, "replica": read_replica, "drop": read_drop, "change": read_change,
+    "index": read_index,
     "await": read_await, "expect": read_expect, "rejoin": read_rejoin, "converge": read_converge, "check": read_check,
     "repeat": read_repeat,
 }  # fmt: skip

@@ -117,6 +117,7 @@ class World(Actions):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"tidemark-chaos-{scenario.name}-"))
         self.regions, self.network, self.clients, self.samplers = [], None, [], []
         self.tables, self.dropped, self.resets = {}, [], []
+        self.indexes = set()  # (table, name)
         self.expiring = set()  # tables that have time to live
         self.quiet, self.drained, self.picked, self.since = set(), set(), None, {}
         self.timeline = Timeline()
@@ -311,7 +312,9 @@ class World(Actions):
             items = {}
             for table, regions in self.tables.items():
                 if region in regions:
-                    items |= {f"{table}/{item['id']['S']}": state_of(item) for item in self.scan(region, table)}
+                    found = self.scan(region, table)
+                    self.check_indexes(region, table, found)
+                    items |= {f"{table}/{item['id']['S']}": state_of(item) for item in found}
             final[region.name] = items
             conflicts[region.name] = [entry_of(item) for item in self.scan(region, CONFLICTS)]
         everywhere = [name for name, regions in self.tables.items() if len(regions) == len(self.regions)]
