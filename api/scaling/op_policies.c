@@ -163,7 +163,7 @@ apply_put(struct scaling_change *change, struct scaling_target *target, bool exi
 	struct request *request = change->arg;
 	const struct json *tracking = json_get(&request->body, "TargetTrackingScalingPolicyConfiguration");
 	struct buf *reply = &request->reply, arn = {0};
-	struct scaling_policy *policy;
+	struct scaling_policy *policy = NULL;
 	tide_err rc;
 
 	(void)keep;
