@@ -287,6 +287,7 @@ prepare(struct transact_write *transact, const struct json *items, bool *cancell
 
 	*cancelled = false;
 	transact->report = capacity_report_read(&request->body);
+	transact->metrics = bytes_is(params_string(&request->body, "ReturnItemCollectionMetrics"), "SIZE");
 	if (token != NULL && (digest = transact_digest_new(&request->arena)) == NULL)
 		return tide_fail(error, TIDE_NOMEM, NULL);
 	for (uint32_t i = 0; i < transact->n && rc == TIDE_OK; i++)

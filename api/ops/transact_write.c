@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "api/ops/item_collection.h"
+
 struct transact_write *
 transact_write_new(struct request *request, uint32_t n)
 {
@@ -126,6 +128,13 @@ cancel(struct transact_write *transact, struct tide_error *error)
 	return transact_cancel(&actions->reason, sizeof *actions, transact->n, &transact->members, error);
 }
 
+static bool
+is_reason(tide_err rc)
+{
+	return rc == TIDE_CONDITION_FAILED || rc == TIDE_VALIDATION || rc == TIDE_DUPLICATE_ITEM ||
+	       rc == TIDE_ITEM_COLLECTION_SIZE;
+}
+
 /* Plan each change. Conditions that fail are told, all of them up to the first change that cannot be made. */
 static tide_err
 plan(struct transact_write *transact, struct group *group, struct tide_error *error)
@@ -139,8 +148,7 @@ plan(struct transact_write *transact, struct group *group, struct tide_error *er
 
 		if ((rc = item_change_plan(&action->change, group, arena, error)) == TIDE_OK)
 			continue;
-		if ((rc != TIDE_CONDITION_FAILED && rc != TIDE_DUPLICATE_ITEM && rc != TIDE_VALIDATION) ||
-		    transact_is_upfront(error))
+		if (!is_reason(rc) || transact_is_upfront(error))
 			return rc;
 		failed = true;
 		if (transact_reason_set(&action->reason, arena, error) != TIDE_OK)
@@ -235,6 +243,42 @@ run(struct commit_op *op, struct group *group, struct tide_error *error)
 
 /* --- the answer --- */
 
+/* The collections of the writes, by table, where a table tells of any. */
+static void
+write_metrics(struct transact_write *transact, struct buf *reply)
+{
+	struct region *region = transact->request->region;
+	bool any = false, open;
+
+	for (uint32_t t = 0; t < transact->n_used; t++) {
+		const struct table *table = transact->used[t].table;
+
+		open = false;
+		for (uint32_t i = 0; item_collection_is_told(table) && i < transact->n; i++) {
+			const struct item_change *change = &transact->actions[i].change;
+
+			if (transact->actions[i].used != t || change->kind == ITEM_CHECK)
+				continue;
+			if (!any)
+				buf_append_format(reply, "%s\"ItemCollectionMetrics\":{",
+				    reply->n > 0 && reply->at[reply->n - 1] != '{' ? "," : "");
+			if (!open) {
+				buf_append_string(reply, any ? "," : "");
+				json_write_string(reply, bytes_of_string(table->name));
+				buf_append_byte(reply, ':');
+			}
+			buf_append_byte(reply, open ? ',' : '[');
+			any = open = true;
+			item_collection_write(reply, region_shard_of(region, change->key.hash), table,
+			    change->key.bytes, &change->attributes);
+		}
+		if (open)
+			buf_append_byte(reply, ']');
+	}
+	if (any)
+		buf_append_byte(reply, '}');
+}
+
 static void
 write_reply(struct transact_write *transact, struct buf *reply)
 {
@@ -247,6 +291,8 @@ write_reply(struct transact_write *transact, struct buf *reply)
 		}
 		buf_append_byte(reply, ']');
 	}
+	if (transact->metrics)
+		write_metrics(transact, reply);
 	buf_append_byte(reply, '}');
 }
 

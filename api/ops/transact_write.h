@@ -25,6 +25,7 @@ struct transact_write {
 	struct transact_action *actions;
 	uint32_t n;
 	enum capacity_report report;
+	bool metrics; /* ReturnItemCollectionMetrics */
 	struct capacity *used; /* per table, in the order in which they appear */
 	uint32_t n_used;
 	/* The client token; `key.bytes.n` 0: none was given. */

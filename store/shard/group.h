@@ -71,7 +71,7 @@ struct group_write {
 /**
  * Write all parts of a transaction, or none: in one unit and with one version, each record with the list of all. No two are of one
  * item. `aside` (may be NULL) is a put to a table that never travels: it goes in the same unit, and is not a part.
- * Errors     those of group_put: nothing of it is in the group.
+ * Errors     those of group_put; TIDE_UNAVAILABLE: TOKENS_MAX client tokens are kept. Nothing of it is in the group.
  */
 tide_err group_transact(
     struct group *group, const struct group_write *writes, uint32_t n, const struct group_write *aside);

@@ -27,6 +27,7 @@ struct shard;
 #define TABLE_BUILT_IN_MAX 15
 
 #define TOKEN_KEPT_MS (10 * 60 * 1000) /* for so long a client token is known, and kept */
+#define TOKENS_MAX 4000000 /* kept at a time */
 
 /** Entries of some built-in tables come and go without a trace in their totals' fingerprint. */
 static inline bool

@@ -75,6 +75,9 @@ group_transact(
 		memcpy(list, writes, n * sizeof *list);
 	if (aside != NULL)
 		list[n] = *aside;
+	if (aside != NULL && aside->table == TABLE_TOKENS &&
+	    fold_table(&shard->work, TABLE_TOKENS)->items >= TOKENS_MAX)
+		return TIDE_UNAVAILABLE;
 	if ((rc = look(group, list, all, pending)) != TIDE_OK)
 		return rc;
 	for (uint32_t i = 0; i < all; i++)
