@@ -383,6 +383,50 @@ step_tables(
 	return first;
 }
 
+struct sweep {
+	struct region *region;
+	const struct shard_view *view;
+};
+
+static tide_err
+sweep_run(struct commit_op *op, struct group *group, struct tide_error *error)
+{
+	const struct sweep *sweep = ((struct commit_call *)op)->arg;
+	const struct table *table;
+	tide_err rc = TIDE_OK;
+
+	for (size_t i = 0; rc == TIDE_OK && i < sweep->view->n_tables; i++) {
+		uint64_t id = sweep->view->tables[i].id;
+
+		if (id <= TABLE_BUILT_IN_MAX || shard_table_state(sweep->region->shard, id) == REPLICA_ABSENT)
+			continue;
+		if ((rc = catalog_read(sweep->region->catalog, group, id, &table)) != TIDE_OK) {
+			rc = rc == TIDE_NOTFOUND ? TIDE_OK : rc;
+			continue;
+		}
+		if (table->deleted && (rc = group_table_state(group, id, REPLICA_ABSENT)) == TIDE_OK)
+			log_info("REPLICA-MOVE", "table=%s id=%016llx move=gone why=deleted", table->name,
+			    (unsigned long long)id);
+		table_release(table);
+	}
+	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
+}
+
+/*
+ * A table that was deleted while this region was away is to be had nowhere, and what is left of it here holds back the region's cut,
+ * which the catalog has to reach before it is in service again. Deleted is for ever: the catalog is right about that at any moment.
+ */
+static tide_err
+sweep_deleted(struct region *region, const struct shard_view *view, struct tide_error *error)
+{
+	enum replica_state state = shard_table_state(region->shard, TABLE_CATALOG);
+	struct sweep sweep = {.region = region, .view = view};
+
+	if (state != REPLICA_CATCHUP && state != REPLICA_MERGING)
+		return TIDE_OK;
+	return committer_call(region->committer, sweep_run, &sweep, error);
+}
+
 tide_err
 membership_step(struct region *region, struct tide_error *error)
 {
@@ -402,6 +446,8 @@ membership_step(struct region *region, struct tide_error *error)
 	if (active && !m->catalog_active && (rc = catalog_reload(region->catalog, error)) != TIDE_OK)
 		goto out;
 	m->catalog_active = active;
+	if ((rc = sweep_deleted(region, &view, error)) != TIDE_OK)
+		goto out;
 	if ((rc = refresh_may_write(region, &view, true, error)) != TIDE_OK || !region_may_write(region) ||
 	    !active)
 		goto out;

@@ -455,6 +455,24 @@ deletion_drops_the_replicas_everywhere(void **state)
 }
 
 static void
+a_deleted_table_goes_while_the_catalog_is_on_its_way_back(void **state)
+{
+	struct story *s = *state;
+	struct group *group;
+
+	global_pair(s);
+	delete_for_ever(s, 1, USER_TABLE);
+	settle(&s->world);
+	group = group_open(s->world.shard[2]);
+	assert_int_equal(group_table_state(group, TABLE_CATALOG, REPLICA_CATCHUP), TIDE_OK);
+	assert_int_equal(group_commit(group, NULL), TIDE_OK);
+	assert_int_equal(state_of(s, 2, USER_TABLE), REPLICA_ACTIVE);
+	/* It cannot come up to anybody's cut any more, and the catalog waits for that cut. */
+	step(s, 2);
+	assert_int_equal(state_of(s, 2, USER_TABLE), REPLICA_ABSENT);
+}
+
+static void
 a_taken_name_is_refused_until_it_is_free(void **state)
 {
 	struct story *s = *state;
@@ -622,6 +640,7 @@ main(void)
 	    STORY(a_replica_wanted_again_stays),
 	    STORY(when_all_are_removed_one_stays),
 	    STORY(deletion_drops_the_replicas_everywhere),
+	    STORY(a_deleted_table_goes_while_the_catalog_is_on_its_way_back),
 	    STORY(a_taken_name_is_refused_until_it_is_free),
 	    STORY(a_replica_removed_while_it_is_made_goes_at_once),
 	    STORY(a_poke_ends_the_wait),
