@@ -67,7 +67,7 @@ write_provisioned(struct scrape *scrape, enum column column, const struct metere
 	if (m->index != NULL)
 		units = read ? m->index->read_units : m->index->write_units;
 	else
-		units = read ? m->table->read_units : m->table->write_units;
+		units = read ? table_read_units(m->table) : m->table->write_units;
 	metric_u64(scrape->out, families[column].name, buf_bytes(&scrape->labels), units);
 }
 

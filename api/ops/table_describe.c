@@ -101,7 +101,7 @@ write_keys(struct buf *out, const struct table *table)
 static void
 write_throughput(struct buf *out, const struct table *table, uint64_t now_ms)
 {
-	struct throughput provisioned = {table->read_units, table->write_units}, none = {0, 0};
+	struct throughput provisioned = {table_read_units(table), table->write_units}, none = {0, 0};
 
 	buf_append_string(out, ",\"ProvisionedThroughput\":");
 	throughput_write_json(out, &table->changes, table->on_demand ? none : provisioned, now_ms);
@@ -191,6 +191,9 @@ write_replica(
 		    ",\"ReplicaStatusDescription\":\"A table with the name %s already exists in %s. Delete "
 		    "it, or delete this replica.\"",
 		    table->name, r->region);
+	if (r->read_override != 0 && !table->on_demand)
+		buf_append_format(out, ",\"ProvisionedThroughputOverride\":{\"ReadCapacityUnits\":%llu}",
+		    (unsigned long long)r->read_override);
 	if (r->status == TABLE_ACTIVE) {
 		index_describe_of_replica(out, table);
 		buf_append_string(out, ",\"WarmThroughput\":");

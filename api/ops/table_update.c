@@ -5,10 +5,18 @@
 #include "api/ops/table_settings.h"
 #include "api/ops/throughput.h"
 
+static const struct param override_shape[] = {
+    {.name = "ReadCapacityUnits", .type = PARAM_LONG, .min = 1},
+    PARAMS_END,
+};
+/* Of Create and of Update: the same members. */
 static const struct param create_shape[] = {
     {.name = "RegionName", .type = PARAM_STRING, .flags = PARAM_REQUIRED},
     {.name = "KMSMasterKeyId", .flags = PARAM_REFUSED},
-    {.name = "ProvisionedThroughputOverride", .flags = PARAM_REFUSED},
+    {.name = "ProvisionedThroughputOverride",
+	.type = PARAM_STRUCT,
+	.members = override_shape,
+	.java = "ProvisionedThroughputOverride"},
     {.name = "OnDemandThroughputOverride", .flags = PARAM_REFUSED},
     {.name = "GlobalSecondaryIndexes", .flags = PARAM_REFUSED},
     {.name = "TableClassOverride", .flags = PARAM_REFUSED},
@@ -23,7 +31,10 @@ static const struct param replica_shape[] = {
 	.type = PARAM_STRUCT,
 	.members = create_shape,
 	.java = "CreateReplicationGroupMemberAction"},
-    {.name = "Update", .flags = PARAM_REFUSED},
+    {.name = "Update",
+	.type = PARAM_STRUCT,
+	.members = create_shape,
+	.java = "UpdateReplicationGroupMemberAction"},
     {.name = "Disassociate", .flags = PARAM_REFUSED},
     {.name = "Delete",
 	.type = PARAM_STRUCT,
@@ -150,29 +161,43 @@ read_replicas(
     struct region *region, const struct json *body, struct table_update *out, struct tide_error *error)
 {
 	const struct json *list = json_get(body, "ReplicaUpdates"), *action;
-	uint32_t creates = 0, deletes = 0;
+	uint32_t creates = 0, updates = 0, deletes = 0;
 
 	if (list == NULL)
 		return TIDE_OK;
 	for (uint32_t i = 0; i < list->array.n; i++) {
 		const struct json *create = json_get(&list->array.at[i], "Create"),
+				  *change = json_get(&list->array.at[i], "Update"),
 				  *delete = json_get(&list->array.at[i], "Delete");
 
-		if (create == NULL && delete == NULL)
+		if (create == NULL && change == NULL && delete == NULL)
 			return tide_fail(error, TIDE_VALIDATION,
 			    "There are no actions specified in the Replica Update Action of the request.");
 		creates += create != NULL;
+		updates += change != NULL;
 		deletes += delete != NULL;
-		action = create != NULL ? create : delete;
-		out->action = create != NULL ? REPLICA_CREATE : REPLICA_DELETE;
+		action = create != NULL ? create : change != NULL ? change : delete;
+		out->action = create != NULL   ? REPLICA_CREATE
+			      : change != NULL ? REPLICA_UPDATE
+					       : REPLICA_DELETE;
 		out->region = params_string(action, "RegionName");
+		out->read_override = (uint64_t)params_number(
+		    json_get(action, "ProvisionedThroughputOverride"), "ReadCapacityUnits", 0);
 	}
-	if (creates > 0 && deletes > 0)
+	if ((creates > 0) + (updates > 0) + (deletes > 0) > 1)
 		return tide_fail(error, TIDE_VALIDATION,
 		    "Update table operation with more than one type of replica actions not allowed.");
 	if (creates + deletes > 1)
 		return tide_fail(error, TIDE_VALIDATION,
 		    "Update table operation with more than one create or delete replica actions not allowed");
+	if (updates > 1)
+		return tide_fail(error, TIDE_VALIDATION,
+		    INVALID "One replica is updated by a request in this version of Tidemark");
+	if (updates > 0 && out->read_override == 0)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "There are no actions specified in the Replica Update Action of the request.");
+	if (updates > 0)
+		return TIDE_OK; /* of whichever replica there is, this region's own too */
 	return region_check(region, out->region, error);
 }
 
@@ -311,13 +336,14 @@ apply_billing(struct region *region, struct group *group, struct table *table,
     const struct table_update *update, struct tide_error *error)
 {
 	uint64_t warm_read, warm_write;
+	bool overrides;
 	tide_err rc;
 
 	if (!update->sets_mode && table->on_demand)
 		return tide_fail(error, TIDE_VALIDATION,
 		    INVALID "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when "
 			    "BillingMode is PAY_PER_REQUEST");
-	if (update->sets_units && !table->on_demand && update->read_units == table->read_units &&
+	if (update->sets_units && !table->on_demand && update->read_units == table_read_units(table) &&
 	    update->write_units == table->write_units)
 		return tide_fail(error, TIDE_VALIDATION,
 		    "The provisioned throughput for the table will not change. The requested value equals "
@@ -327,7 +353,7 @@ apply_billing(struct region *region, struct group *group, struct table *table,
 		    "provisioned for the table: %llu. Requested WriteCapacityUnits: %llu. Refer to the "
 		    "Amazon DynamoDB Developer Guide for "
 		    "current limits and how to request higher limits.",
-		    (unsigned long long)table->read_units, (unsigned long long)update->read_units,
+		    (unsigned long long)table_read_units(table), (unsigned long long)update->read_units,
 		    (unsigned long long)table->write_units, (unsigned long long)update->write_units);
 	if (update->on_demand && !table->on_demand)
 		table->on_demand_since_ms = update->now_ms;
@@ -339,15 +365,24 @@ apply_billing(struct region *region, struct group *group, struct table *table,
 		return rc;
 	if (!update->on_demand && !table->on_demand &&
 	    (rc = throughput_change(&table->changes,
-		 (struct throughput){table->read_units, table->write_units},
+		 (struct throughput){table_read_units(table), table->write_units},
 		 (struct throughput){update->read_units, update->write_units}, update->now_ms, error)) !=
 		TIDE_OK)
 		return rc;
 	table->on_demand = update->on_demand;
-	table->read_units = update->read_units;
+	/* Where this replica has reads of its own they are what is changed, as AWS does; a new mode is everybody's. */
+	overrides = table->read_override != 0 && !update->on_demand;
+	if (!overrides || update->sets_mode)
+		table->read_units = update->read_units;
 	table->write_units = update->write_units;
 	if ((rc = catalog_write_billing(group, table)) != TIDE_OK)
 		return rc;
+	if (overrides) {
+		table->read_override = update->read_units;
+		rc = catalog_write_override(group, table, region->config.region, update->read_units);
+		if (rc != TIDE_OK)
+			return rc;
+	}
 	/* It stays warm for what it had, and the maximums are an on-demand table's. */
 	if (warm_read > table_warm_read(table) || warm_write > table_warm_write(table)) {
 		table->warm_read_units = warm_read;
@@ -358,6 +393,17 @@ apply_billing(struct region *region, struct group *group, struct table *table,
 	if (!table->on_demand)
 		table->read_units_max = table->write_units_max = 0;
 	return catalog_write_setting(region->catalog, group, table, SETTING_MAXIMUM);
+}
+
+static tide_err
+check_override(const struct region *region, const struct table *table, const struct table_update *update,
+    struct tide_error *error)
+{
+	if (update->read_override != 0 && table->on_demand)
+		return tide_fail(error, TIDE_VALIDATION,
+		    INVALID "ProvisionedThroughputOverride can only be specified when BillingMode is "
+			    "PROVISIONED");
+	return throughput_check(region, (struct throughput){update->read_override, 0}, error);
 }
 
 static tide_err
@@ -375,6 +421,8 @@ apply_create(struct region *region, struct group *group, struct table *table,
 		return in_use(table, "updated", error);
 	if (shard_table_state(region->shard, TABLE_CATALOG) != REPLICA_ACTIVE)
 		return tide_fail(error, TIDE_UNAVAILABLE, NULL);
+	if ((rc = check_override(region, table, update, error)) != TIDE_OK)
+		return rc;
 	if (table->stream == STREAM_NONE)
 		table_stream_start(table, STREAM_NEW_AND_OLD_IMAGES, update->now_ms);
 	if (table->global)
@@ -383,7 +431,28 @@ apply_create(struct region *region, struct group *group, struct table *table,
 		rc = catalog_write_global(region->catalog, group, table);
 	if (rc == TIDE_OK)
 		rc = group_table_shared(group, table->id, true);
+	if (rc == TIDE_OK)
+		table->global = true; /* its facts are in the catalog by now */
+	if (rc == TIDE_OK && update->read_override != 0)
+		rc = catalog_write_override(group, table, target, update->read_override);
 	return rc == TIDE_OK ? catalog_write_wanted(group, table, target, true) : rc;
+}
+
+static tide_err
+apply_change(struct region *region, struct group *group, struct table *table,
+    const struct table_update *update, const char *target, struct tide_error *error)
+{
+	const struct replica *r = table_replica(table, target);
+	tide_err rc;
+
+	if (r == NULL || !r->wanted)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "Update global table operation failed because one or more replicas were not part of the "
+		    "global table. Please retry the request without these replicas: [%s].",
+		    target);
+	if ((rc = check_override(region, table, update, error)) != TIDE_OK)
+		return rc;
+	return catalog_write_override(group, table, target, update->read_override);
 }
 
 static tide_err
@@ -440,6 +509,8 @@ table_update_apply(struct region *region, struct group *group, struct table *tab
 		rc = catalog_write_protection(region->catalog, group, table);
 	} else if (update->action == REPLICA_CREATE)
 		rc = apply_create(region, group, table, update, target, error);
+	else if (update->action == REPLICA_UPDATE)
+		rc = apply_change(region, group, table, update, target, error);
 	else if (update->action == REPLICA_DELETE)
 		rc = apply_delete(group, table, target, error);
 	if (rc == TIDE_OK)

@@ -8,7 +8,7 @@
 #include "api/ops/index_update.h"
 #include "api/ops/table_settings.h"
 
-enum replica_action { REPLICA_KEEP, REPLICA_CREATE, REPLICA_DELETE };
+enum replica_action { REPLICA_KEEP, REPLICA_CREATE, REPLICA_UPDATE, REPLICA_DELETE };
 
 struct table_update {
 	bool sets_stream, stream_enabled;
@@ -22,6 +22,7 @@ struct table_update {
 	struct index_plan *plan; /* where to say what becomes of indexes; NULL: nobody asks */
 	enum replica_action action;
 	struct bytes region; /* of the action; borrows from the body */
+	uint64_t read_override; /* of CREATE and UPDATE; 0: not said */
 	uint64_t now_ms;
 };
 

@@ -125,7 +125,7 @@ scaling_resource_now(
 	else if (index != NULL)
 		*units = (int64_t)(is_read(dimension) ? index->read_units : index->write_units);
 	else
-		*units = (int64_t)(is_read(dimension) ? table->read_units : table->write_units);
+		*units = (int64_t)(is_read(dimension) ? table_read_units(table) : table->write_units);
 	table_release(table);
 	return rc;
 }
@@ -178,7 +178,7 @@ resize_run(struct commit_op *op, struct group *group, struct tide_error *error)
 		rc = resize_index(resize, group, table, error);
 	} else {
 		struct table_update update = {.sets_units = true,
-		    .read_units = resize->read ? resize->units : table->read_units,
+		    .read_units = resize->read ? resize->units : table_read_units(table),
 		    .write_units = resize->read ? table->write_units : resize->units,
 		    .now_ms = resize->now_ms};
 

@@ -11,6 +11,7 @@
  *     status#REGION       what that replica is now; may refuse "name taken"     that region only
  *     name#REGION         (name -> id) in that region                           that region only
  *     ttl, class, encryption, maximum, warm   one fact per setting              any region
+ *     override#REGION     capacity of that replica alone                        any region
  *     protection#REGION, tags#REGION, policy#REGION   that replica's own        that region only
  *     index#ID            a secondary index             written once, then deleted; any region
  *     capacity#ID         what changes of an index                              any region
@@ -72,6 +73,9 @@ tide_err catalog_write_new(
 /** The settings as they stand in `table`. */
 tide_err catalog_write_stream(struct group *group, const struct table *table);
 tide_err catalog_write_billing(struct group *group, const struct table *table);
+/** Provisioned reads of that replica alone; 0: the table's, again. */
+tide_err catalog_write_override(
+    struct group *group, const struct table *table, const char *region, uint64_t read_units);
 tide_err catalog_write_protection(struct catalog *catalog, struct group *group, const struct table *table);
 
 /* In the order of the kinds of facts. */
@@ -90,8 +94,8 @@ tide_err catalog_write_setting(
     struct catalog *catalog, struct group *group, const struct table *table, enum table_setting setting);
 
 /** A new index; it is in `table` or not. TIDE_UNAVAILABLE: too many since the last commit. */
-tide_err catalog_write_index(struct catalog *catalog, struct group *group, const struct table *table,
-    const struct table_index *index);
+tide_err catalog_write_index(
+    struct catalog *catalog, struct group *group, const struct table *table, const struct table_index *index);
 
 /** What of an index changes, as it stands in `index`. */
 tide_err catalog_write_index_capacity(

@@ -349,6 +349,17 @@ catalog_write_billing(struct group *group, const struct table *table)
 }
 
 tide_err
+catalog_write_override(
+    struct group *group, const struct table *table, const char *region, uint64_t read_units)
+{
+	struct fact_number read;
+	struct member members[] = {{BYTES_LITERAL("read"), fact_number(read_units, &read)}};
+	struct value v = {.type = VALUE_M, .map = {members, 1}};
+
+	return fact_put(group, home_of(table), table->id, FACT_OVERRIDE, region, &v);
+}
+
+tide_err
 catalog_write_protection(struct catalog *catalog, struct group *group, const struct table *table)
 {
 	return write_protection(catalog, group, home_of(table), table);
@@ -375,6 +386,8 @@ drop_own(struct group *group, uint64_t in, uint64_t id, const char *region)
 {
 	tide_err rc = fact_delete(group, in, id, FACT_PROTECTION, region);
 
+	if (rc == TIDE_OK)
+		rc = fact_delete(group, in, id, FACT_OVERRIDE, region);
 	return rc == TIDE_OK ? settings_delete_own(group, in, id, region) : rc;
 }
 

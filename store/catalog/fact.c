@@ -20,6 +20,7 @@ static const struct {
     [FACT_STATUS] = {"status", BY_REGION},
     [FACT_NAME] = {"name", BY_REGION},
     [FACT_PROTECTION] = {"protection", BY_REGION},
+    [FACT_OVERRIDE] = {"override", BY_REGION},
     [FACT_INDEX] = {"index", BY_INDEX},
     [FACT_CAPACITY] = {"capacity", BY_INDEX},
     [FACT_TTL] = {"ttl", ALONE},

@@ -18,6 +18,7 @@ enum fact_kind {
 	FACT_STATUS,
 	FACT_NAME,
 	FACT_PROTECTION,
+	FACT_OVERRIDE,
 	FACT_INDEX, /* these two are named by an index's id where others are by a region */
 	FACT_CAPACITY,
 	/* as enum table_setting */

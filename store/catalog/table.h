@@ -35,6 +35,7 @@ struct replica {
 	uint8_t percent; /* of the bootstrap, while CREATING */
 	bool wanted; /* it shall be there, or (when all were removed) its removal is void */
 	bool deletion_protection;
+	uint64_t read_override; /* provisioned reads of this replica alone; 0: the table's */
 	bool claimed; /* its region has taken it on: it wrote the replica's status and holds the name */
 };
 
@@ -91,6 +92,7 @@ struct table {
 	bool on_demand; /* PAY_PER_REQUEST */
 	uint64_t on_demand_since_ms; /* 0: never */
 	uint64_t read_units, write_units;
+	uint64_t read_override; /* reads of this region's replica alone; 0: read_units */
 	struct throughput_changes changes; /* of these */
 	bool deletion_protection; /* of this region's replica */
 	uint64_t created_ms;
@@ -109,11 +111,18 @@ struct table {
 	struct arena arena; /* holds the arrays and names */
 };
 
+/* Provisioned reads of this region's replica. */
+static inline uint64_t
+table_read_units(const struct table *table)
+{
+	return table->read_override != 0 && !table->on_demand ? table->read_override : table->read_units;
+}
+
 /* What this region's replica may consume, in units a second; 0: no limit. */
 static inline uint64_t
 table_read_limit(const struct table *table)
 {
-	return table->on_demand ? table->read_units_max : table->read_units;
+	return table->on_demand ? table->read_units_max : table_read_units(table);
 }
 
 static inline uint64_t

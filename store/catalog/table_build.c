@@ -209,6 +209,12 @@ build_fact(struct table *table, const struct fact *f, const struct value *v,
 		if (strcmp(f->region, regions[0].name) == 0)
 			table->deletion_protection = v->type == VALUE_BOOL && v->boolean;
 		return TIDE_OK;
+	case FACT_OVERRIDE:
+		replica_of(table, f->region, regions, n_regions)->read_override =
+		    fact_member_number(v, "read");
+		if (strcmp(f->region, regions[0].name) == 0)
+			table->read_override = fact_member_number(v, "read");
+		return TIDE_OK;
 	case FACT_NAME:
 		/* Without a schema (deleted) it is what tells this region which name to give up. */
 		if (strcmp(f->region, regions[0].name) == 0 && table->name[0] == 0 && v->type == VALUE_S)

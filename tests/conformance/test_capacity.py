@@ -390,3 +390,39 @@ def test_transactions_cost_twice_and_say_of_what(db, indexed):
     get_one = {"Get": {"TableName": indexed, "Key": {"pk": {"S": "t"}, "sk": {"S": "t"}}}}
     (told,) = consumed(db.transact_get_items(TransactItems=[get_one], ReturnConsumedCapacity="TOTAL"))
     assert told == {"TableName": indexed, "CapacityUnits": 2.0, "ReadCapacityUnits": 2.0}
+
+
+def test_a_replica_may_have_reads_of_its_own(cluster):
+    one, two = cluster[0].client(), cluster[1].client()
+    table = make(one, "CapOverride", 5, 5)
+    create = {"Create": {"RegionName": cluster[1].name, "ProvisionedThroughputOverride": {"ReadCapacityUnits": 7}}}
+    one.update_table(TableName=table, ReplicaUpdates=[create])
+
+    def described(client):
+        return client.describe_table(TableName=table)["Table"]
+
+    def units(client):
+        told = described(client)["ProvisionedThroughput"]
+        return told["ReadCapacityUnits"], told["WriteCapacityUnits"]
+
+    def replica(client):
+        (told,) = described(client).get("Replicas", [None])
+        return told
+
+    wait_for(lambda: replica(one)["ReplicaStatus"] == "ACTIVE", "the replica")
+    assert replica(one)["ProvisionedThroughputOverride"] == {"ReadCapacityUnits": 7}
+    wait_for(lambda: units(two) == (7, 5), "the replica's own reads")
+    assert units(one) == (5, 5)
+    wait_for(lambda: described(two)["TableStatus"] == "ACTIVE" and described(one)["TableStatus"] == "ACTIVE", "both tables")
+    update = {"Update": {"RegionName": cluster[1].name, "ProvisionedThroughputOverride": {"ReadCapacityUnits": 9}}}
+    one.update_table(TableName=table, ReplicaUpdates=[update])
+    wait_for(lambda: units(two) == (9, 5), "more reads")
+    # There, UpdateTable changes its own reads, and the writes of all.
+    two.update_table(TableName=table, ProvisionedThroughput={"ReadCapacityUnits": 11, "WriteCapacityUnits": 6})
+    assert units(two) == (11, 6)
+    wait_for(lambda: units(one) == (5, 6), "the writes of all")
+    assert "not part of the global table" in refusal(
+        one.update_table, TableName=table, ReplicaUpdates=[{"Update": dict(update["Update"], RegionName=cluster[2].name)}]
+    )["Error"]["Message"]
+    one.update_table(TableName=table, BillingMode="PAY_PER_REQUEST")
+    assert refusal(one.update_table, TableName=table, ReplicaUpdates=[update])["Error"]["Code"] == "ValidationException"
