@@ -15,8 +15,8 @@
 #include "api/meter.h"
 #include "api/metrics.h"
 #include "api/naming.h"
-#include "api/scaling/scaling.h"
 #include "api/ops/item_collection.h"
+#include "api/scaling/scaling.h"
 #include "base/log.h"
 #include "config/program.h"
 

@@ -10,6 +10,8 @@ import uuid
 
 import pytest
 
+from conftest import wait_for
+
 CLI = pathlib.Path(sys.executable).parent / "aws"
 
 
@@ -104,6 +106,30 @@ def test_the_tour(aws, table):
     gone = aws("delete-item", table_name=table, key=key("cash", 1969), return_values="ALL_OLD")
     assert gone["Attributes"]["plays"] == {"N": "1"}
     assert aws("get-item", table_name=table, key=key("cash", 1969)) is None
+
+
+def test_an_index_is_added_read_and_deleted(aws, table):
+    for n in range(5):
+        aws("put-item", table_name=table, item={**key("simone", 1950 + n), "label": {"S": f"l{n % 2}"}})
+    create = {"IndexName": "by-label", "KeySchema": [{"AttributeName": "label", "KeyType": "HASH"}], "Projection": {"ProjectionType": "KEYS_ONLY"}}
+    made = aws(
+        "update-table", "--attribute-definitions", "AttributeName=label,AttributeType=S",
+        table_name=table, global_secondary_index_updates=[{"Create": create}],
+    )  # fmt: skip
+    assert made["TableDescription"]["GlobalSecondaryIndexes"][0]["IndexStatus"] == "CREATING"
+
+    def status():
+        found = aws("describe-table", table_name=table)["Table"].get("GlobalSecondaryIndexes", [{"IndexStatus": "gone"}])
+        return found[0]["IndexStatus"]
+
+    wait_for(lambda: status() == "ACTIVE", "the index is ACTIVE")
+    query = {"table_name": table, "index_name": "by-label", "key_condition_expression": "label = :l"}
+    found = aws("query", **query, expression_attribute_values={":l": {"S": "l0"}})
+    assert sorted(i["year"]["N"] for i in found["Items"]) == ["1950", "1952", "1954"]
+    refused = aws.fails("query", "--consistent-read", **query, expression_attribute_values={":l": {"S": "l0"}})
+    assert "Consistent reads are not supported on global secondary indexes" in refused
+    aws("update-table", table_name=table, global_secondary_index_updates=[{"Delete": {"IndexName": "by-label"}}])
+    wait_for(lambda: status() == "gone", "the index is gone")
 
 
 def test_query_and_scan_with_pages(aws, table, tmp_path):
