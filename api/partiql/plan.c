@@ -1,281 +1,10 @@
 /*
- * The plan of a SELECT. Conditions on key attributes are multiplied out: what AND and OR make of them is a list of branches,
- * each a conjunction. When every branch holds the partition key equal to one value the statement is read as that many parts;
- * otherwise everything is read. Conditions on other attributes, and those under NOT or <>, stay as they are: filters.
+ * The plan of a SELECT. When every branch of WHERE holds the partition key equal to one value the statement is read as that many parts;
+ * otherwise everything is read.
  */
-#include "api/partiql/tree.h"
+#include "api/partiql/plan.h"
 
 #include <stdlib.h>
-
-#define PARTITIONS_MAX (1 + EXPR_KEYS_MORE_MAX)
-
-/* A condition on the sort key. */
-struct sort_condition {
-	const struct expr_node *node;
-	const struct value *equal; /* of an IN: this one of its values */
-	struct sort_condition *next;
-};
-
-struct filter {
-	const struct expr_node *node;
-	struct filter *next;
-};
-
-/* One conjunction. Branches share the tails of their lists. */
-struct branch {
-	const struct value *partitions[PARTITIONS_MAX]; /* NULL: not held equal to anything */
-	bool contradicts; /* two values for one partition attribute */
-	bool touches_sort; /* a filter is about the sort key */
-	struct sort_condition *sort;
-	struct filter *filters;
-	struct branch *next;
-};
-
-struct branches {
-	struct branch *first, *last;
-	uint32_t n;
-};
-
-struct planner {
-	struct arena *arena;
-	const struct expr_key_schema *schema;
-	struct expr_key_attribute partitions[PARTITIONS_MAX];
-	uint32_t n_partitions;
-	bool nomem, too_many;
-};
-
-/* ---- which conditions are about the key ---- */
-
-static bool
-is_path_of(const struct expr_node *node, struct bytes name)
-{
-	return name.at != NULL && node->op == EXPR_OP_PATH && node->path->n == 1 &&
-	       bytes_equal(node->path->first->name, name);
-}
-
-static bool
-mentions(const struct expr_node *node, struct bytes name)
-{
-	if (node->op == EXPR_OP_VALUE || name.at == NULL)
-		return false;
-	if (node->op == EXPR_OP_PATH)
-		return bytes_equal(node->path->first->name, name);
-	for (node = node->args; node != NULL; node = node->next) {
-		if (mentions(node, name))
-			return true;
-	}
-	return false;
-}
-
-/* A comparison of the key attribute with values; `flipped`: value = key. */
-static bool
-compares(const struct expr_node *node, struct bytes name)
-{
-	const struct expr_node *first = node->args;
-
-	switch (node->op) {
-	case EXPR_OP_EQ:
-	case EXPR_OP_LT:
-	case EXPR_OP_LE:
-	case EXPR_OP_GT:
-	case EXPR_OP_GE:
-		return (is_path_of(first, name) && first->next->op == EXPR_OP_VALUE) ||
-		       (first->op == EXPR_OP_VALUE && is_path_of(first->next, name));
-	case EXPR_OP_IN:
-	case EXPR_OP_BETWEEN:
-	case EXPR_OP_BEGINS_WITH:
-		if (!is_path_of(first, name))
-			return false;
-		for (const struct expr_node *arg = first->next; arg != NULL; arg = arg->next) {
-			if (arg->op != EXPR_OP_VALUE)
-				return false;
-		}
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* Which partition attribute a condition holds equal to a value, from 0; n_partitions: none. */
-static uint32_t
-partition_of(const struct planner *p, const struct expr_node *node)
-{
-	uint32_t i = node->op == EXPR_OP_EQ || node->op == EXPR_OP_IN ? 0 : p->n_partitions;
-
-	while (i < p->n_partitions && !compares(node, p->partitions[i].name))
-		i++;
-	return i;
-}
-
-static bool
-is_partition_condition(const struct planner *p, const struct expr_node *node)
-{
-	return partition_of(p, node) < p->n_partitions;
-}
-
-static bool
-is_sort_condition(const struct planner *p, const struct expr_node *node)
-{
-	return p->schema->sort.at != NULL && compares(node, p->schema->sort);
-}
-
-/* Is there anything in it to multiply out? */
-static bool
-is_about_key(const struct planner *p, const struct expr_node *node)
-{
-	if (node->op == EXPR_OP_AND || node->op == EXPR_OP_OR) {
-		for (node = node->args; node != NULL; node = node->next) {
-			if (is_about_key(p, node))
-				return true;
-		}
-		return false;
-	}
-	return is_partition_condition(p, node) || is_sort_condition(p, node);
-}
-
-/* ---- multiplying out ---- */
-
-static void *
-alloc(struct planner *p, size_t n)
-{
-	void *at = arena_calloc(p->arena, n);
-
-	p->nomem |= at == NULL;
-	return at;
-}
-
-static void
-branch_append(struct planner *p, struct branches *list, const struct branch *from)
-{
-	struct branch *branch;
-
-	/* more than can be read; whether that matters is known when all have been seen */
-	if (list->n > 2 * PARTIQL_READS_MAX) {
-		p->too_many = true;
-		return;
-	}
-	if ((branch = alloc(p, sizeof *branch)) == NULL)
-		return;
-	*branch = *from;
-	branch->next = NULL;
-	if (list->first == NULL)
-		list->first = branch;
-	else
-		list->last->next = branch;
-	list->last = branch;
-	list->n++;
-}
-
-static void
-branch_partition(struct branch *branch, uint32_t i, const struct value *value)
-{
-	if (branch->partitions[i] == NULL)
-		branch->partitions[i] = value;
-	else
-		branch->contradicts |= !value_equal(branch->partitions[i], value);
-}
-
-static void
-branch_sort(struct planner *p, struct branch *branch, const struct expr_node *node, const struct value *equal)
-{
-	struct sort_condition *condition = alloc(p, sizeof *condition);
-
-	if (condition == NULL)
-		return;
-	condition->node = node;
-	condition->equal = equal;
-	condition->next = branch->sort;
-	branch->sort = condition;
-}
-
-static void
-branch_filter(struct planner *p, struct branch *branch, const struct expr_node *node)
-{
-	struct filter *filter = alloc(p, sizeof *filter);
-
-	if (filter == NULL)
-		return;
-	filter->node = node;
-	filter->next = branch->filters;
-	branch->filters = filter;
-	branch->touches_sort |= mentions(node, p->schema->sort);
-}
-
-/* One condition added to one branch: an IN makes a branch for each of its values. */
-static void
-add_leaf(struct planner *p, const struct branch *before, const struct expr_node *node, struct branches *out)
-{
-	bool partition = is_partition_condition(p, node), sort = is_sort_condition(p, node);
-	const struct expr_node *value = partition || sort ? node->args->next : NULL;
-	struct branch branch;
-
-	if (value != NULL && node->args->op == EXPR_OP_VALUE)
-		value = node->args;
-	do {
-		branch = *before;
-		if (partition)
-			branch_partition(&branch, partition_of(p, node), value->value);
-		else if (sort)
-			branch_sort(p, &branch, node, node->op == EXPR_OP_IN ? value->value : NULL);
-		else
-			branch_filter(p, &branch, node);
-		branch_append(p, out, &branch);
-		value = node->op == EXPR_OP_IN && value != NULL ? value->next : NULL;
-	} while (value != NULL);
-}
-
-/* Recursion is as deep as the tree; EXPR_OPERATORS_MAX bounds it. */
-static struct branches
-multiply(struct planner *p, struct branches before, const struct expr_node *node)
-{
-	struct branches out = {0}, part;
-
-	if (node->op == EXPR_OP_AND) {
-		for (node = node->args; node != NULL; node = node->next)
-			before = multiply(p, before, node);
-		return before;
-	}
-	if (node->op == EXPR_OP_OR && is_about_key(p, node)) {
-		for (node = node->args; node != NULL; node = node->next) {
-			part = multiply(p, before, node);
-			for (const struct branch *branch = part.first; branch != NULL; branch = branch->next)
-				branch_append(p, &out, branch);
-		}
-		return out;
-	}
-	for (const struct branch *branch = before.first; branch != NULL; branch = branch->next)
-		add_leaf(p, branch, node, &out);
-	return out;
-}
-
-/* Whatever else holds, does the condition hold that partition attribute equal to something? */
-static bool
-holds_partition(const struct planner *p, const struct expr_node *node, uint32_t i)
-{
-	bool all = node->op == EXPR_OP_OR;
-
-	if (node->op != EXPR_OP_AND && node->op != EXPR_OP_OR)
-		return partition_of(p, node) == i;
-	for (node = node->args; node != NULL; node = node->next) {
-		if (holds_partition(p, node, i) != all)
-			return !all;
-	}
-	return all;
-}
-
-static bool
-is_keyed(const struct planner *p, const struct branches *list, const struct expr_condition *where)
-{
-	for (uint32_t i = 0; i < p->n_partitions; i++) {
-		if (where == NULL || !holds_partition(p, where->root, i))
-			return false;
-	}
-	for (const struct branch *branch = list->first; branch != NULL; branch = branch->next) {
-		if (branch->contradicts)
-			return false;
-	}
-	return true;
-}
 
 /* ---- the range of one branch ---- */
 
@@ -302,7 +31,7 @@ struct bounds {
 };
 
 static struct bounds
-bounds_of(const struct sort_condition *condition)
+bounds_of(const struct ql_sort_condition *condition)
 {
 	const struct expr_node *node = condition->node, *first = node->args;
 	bool flipped = first->op == EXPR_OP_VALUE;
@@ -382,11 +111,12 @@ set_range(struct expr_key_condition *key, const struct bounds *bounds)
 struct part {
 	struct partiql_read read;
 	struct bounds bounds;
-	const struct branch *branch;
+	const struct ql_branch *branch;
 };
 
 static tide_err
-part_of(const struct planner *p, const struct branch *branch, struct part *out, struct tide_error *error)
+part_of(
+    const struct ql_planner *p, const struct ql_branch *branch, struct part *out, struct tide_error *error)
 {
 	const struct expr_key_schema *schema = p->schema;
 	struct bounds bounds;
@@ -401,7 +131,7 @@ part_of(const struct planner *p, const struct branch *branch, struct part *out, 
 			out->read.key.more_partitions[out->read.key.n_more_partitions++] =
 			    *branch->partitions[i];
 	}
-	for (const struct sort_condition *c = branch->sort; c != NULL && rc == TIDE_OK; c = c->next) {
+	for (const struct ql_sort_condition *c = branch->sort; c != NULL && rc == TIDE_OK; c = c->next) {
 		bounds = bounds_of(c);
 		if (bounds.low != NULL)
 			rc = check_type(schema->sort, schema->sort_type, bounds.low, error);
@@ -554,8 +284,8 @@ read_order(const struct partiql_statement *statement, const struct expr_key_sche
 /* ---- all ---- */
 
 static tide_err
-make_reads(struct planner *p, const struct partiql_statement *statement, const struct branches *branches,
-    struct partiql_plan *out, struct tide_error *error)
+make_reads(struct ql_planner *p, const struct partiql_statement *statement,
+    const struct ql_branches *branches, struct partiql_plan *out, struct tide_error *error)
 {
 	struct part *parts = arena_calloc(p->arena, branches->n * sizeof *parts);
 	struct partiql_read *reads = arena_calloc(p->arena, branches->n * sizeof *reads);
@@ -565,7 +295,7 @@ make_reads(struct planner *p, const struct partiql_statement *statement, const s
 
 	if (parts == NULL || reads == NULL)
 		return tide_fail(error, TIDE_NOMEM, NULL);
-	for (const struct branch *branch = branches->first; branch != NULL; branch = branch->next) {
+	for (const struct ql_branch *branch = branches->first; branch != NULL; branch = branch->next) {
 		if ((rc = part_of(p, branch, &parts[n++], error)) != TIDE_OK)
 			return rc;
 	}
@@ -596,9 +326,8 @@ tide_err
 partiql_plan_make(const struct partiql_statement *statement, const struct expr_key_schema *schema,
     struct arena *arena, struct partiql_plan *out, struct tide_error *error)
 {
-	struct planner p = {.arena = arena, .schema = schema};
-	struct branches branches = {0};
-	struct branch empty = {0};
+	struct ql_planner p = {.arena = arena, .schema = schema};
+	struct ql_branches branches;
 	bool x, y, z;
 
 	*out = (struct partiql_plan){0};
@@ -606,106 +335,14 @@ partiql_plan_make(const struct partiql_statement *statement, const struct expr_k
 	    (struct expr_key_attribute){schema->partition, schema->partition_type};
 	for (uint32_t i = 0; i < schema->n_more_partitions; i++)
 		p.partitions[p.n_partitions++] = schema->more_partitions[i];
-	branch_append(&p, &branches, &empty);
-	if (statement->where != NULL)
-		branches = multiply(&p, branches, statement->where->root);
+	branches = ql_plan_branches(&p, statement->where);
 	if (p.nomem)
 		return tide_fail(error, TIDE_NOMEM, NULL);
-	out->keyed = is_keyed(&p, &branches, statement->where);
+	out->keyed = ql_plan_is_keyed(&p, &branches, statement->where);
 	if (!out->keyed)
 		return read_order(statement, schema, false, &x, &y, &z, error);
 	if (p.too_many || branches.n > PARTIQL_READS_MAX)
 		return tide_fail(
 		    error, TIDE_VALIDATION, "Too many decomposed read operations for a given query.");
 	return make_reads(&p, statement, &branches, out, error);
-}
-
-/* ---- what filters are about ---- */
-
-static uint32_t
-count_paths(const struct expr_node *node)
-{
-	uint32_t n = 0;
-
-	if (node->op == EXPR_OP_PATH || node->op == EXPR_OP_VALUE)
-		return node->op == EXPR_OP_PATH;
-	for (node = node->args; node != NULL; node = node->next)
-		n += count_paths(node);
-	return n;
-}
-
-static void
-add_names(const struct expr_node *node, struct bytes *at, uint32_t *n)
-{
-	uint32_t i = 0;
-
-	if (node->op == EXPR_OP_PATH) {
-		while (i < *n && !bytes_equal(at[i], node->path->first->name))
-			i++;
-		if (i == *n)
-			at[(*n)++] = node->path->first->name;
-		return;
-	}
-	if (node->op == EXPR_OP_VALUE)
-		return;
-	for (node = node->args; node != NULL; node = node->next)
-		add_names(node, at, n);
-}
-
-/* The slot of a name in a Java HashSet of that many (a power of two). */
-static uint32_t
-java_slot(struct bytes name, uint32_t slots)
-{
-	uint32_t hash = 0;
-
-	for (size_t i = 0; i < name.n; i++)
-		hash = hash * 31 + name.at[i];
-	return (hash ^ hash >> 16) & (slots - 1);
-}
-
-/* Insertion sort: names of one slot stay in the order of the statement. */
-static void
-java_order(struct bytes *at, uint32_t n)
-{
-	uint32_t slots = 16;
-
-	while (n > slots * 3 / 4)
-		slots *= 2;
-	for (uint32_t i = 1; i < n; i++) {
-		struct bytes name = at[i];
-		uint32_t j = i;
-
-		for (; j > 0 && java_slot(at[j - 1], slots) > java_slot(name, slots); j--)
-			at[j] = at[j - 1];
-		at[j] = name;
-	}
-}
-
-/* Filters were put in front of one another: the first is the last in the list. */
-static void
-add_filter_names(const struct filter *filter, struct bytes *at, uint32_t *n)
-{
-	if (filter == NULL)
-		return;
-	add_filter_names(filter->next, at, n);
-	add_names(filter->node, at, n);
-}
-
-tide_err
-partiql_read_filter_names(
-    const struct partiql_read *read, struct arena *arena, const struct bytes **names, uint32_t *n)
-{
-	const struct filter *filters = read->filters;
-	uint32_t room = 1;
-	struct bytes *at;
-
-	for (const struct filter *filter = filters; filter != NULL; filter = filter->next)
-		room += count_paths(filter->node);
-	if ((at = arena_alloc(arena, room * sizeof *at)) == NULL)
-		return TIDE_NOMEM;
-	*n = 0;
-	add_filter_names(filters, at, n);
-	java_order(at, *n);
-	*names = at;
-	return TIDE_OK;
 }
