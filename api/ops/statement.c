@@ -7,6 +7,74 @@ const struct param statement_parameter_shape[] = {
     PARAMS_END,
 };
 
+/* --- numbers in parameters --- */
+
+/*
+ * A parameter's number is read as Java's BigDecimal reads one: what does not fit 32 bits is no number, and a magnitude that does not fit them
+ * comes out as an underflow. Captured against AWS (paritysuite/dynamodb-conformance, partiqlParameterNumbers); PutItem answers otherwise.
+ */
+static tide_err
+check_number(struct bytes text, struct tide_error *error)
+{
+	int64_t digits = 0, places = 0, exponent = 0, scale;
+	bool point = false, negative = false;
+	size_t i = 0;
+
+	for (; i < text.n && (text.at[i] | 0x20) != 'e'; i++) {
+		point |= text.at[i] == '.';
+		places += point && text.at[i] != '.';
+		digits += (digits > 0 || (text.at[i] > '0' && text.at[i] <= '9')) && text.at[i] != '.';
+	}
+	if (++i < text.n && (text.at[i] == '+' || text.at[i] == '-'))
+		negative = text.at[i++] == '-';
+	for (; i < text.n && exponent <= INT32_MAX; i++) {
+		if (text.at[i] < '0' || text.at[i] > '9')
+			return TIDE_OK; /* whatever it is, others say so */
+		exponent = exponent * 10 + (text.at[i] - '0');
+	}
+	scale = places - (negative ? -exponent : exponent);
+	if (exponent > INT32_MAX || scale > INT32_MAX || scale < INT32_MIN)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "The parameter cannot be converted to a numeric value: %.*s", (int)text.n,
+		    (const char *)text.at);
+	if (digits - scale > INT32_MAX)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "Number underflow. Attempting to store a number with magnitude smaller than supported "
+		    "range");
+	return TIDE_OK;
+}
+
+static tide_err
+check_numbers_in(const struct json *list, struct tide_error *error)
+{
+	tide_err rc = TIDE_OK;
+
+	for (uint32_t i = 0; list->type == JSON_ARRAY && i < list->array.n && rc == TIDE_OK; i++) {
+		if (list->array.at[i].type == JSON_STRING)
+			rc = check_number(list->array.at[i].text, error);
+	}
+	return rc;
+}
+
+/* An AttributeValue that may be of wrong types, too. Recursion is as deep as JSON may be. */
+static tide_err
+check_numbers(const struct json *value, struct tide_error *error)
+{
+	const struct json *n = json_get(value, "N"), *ns = json_get(value, "NS"), *l = json_get(value, "L"),
+			  *m = json_get(value, "M");
+	tide_err rc = TIDE_OK;
+
+	if (n != NULL && n->type == JSON_STRING)
+		rc = check_number(n->text, error);
+	if (rc == TIDE_OK && ns != NULL)
+		rc = check_numbers_in(ns, error);
+	for (uint32_t i = 0; l != NULL && l->type == JSON_ARRAY && i < l->array.n && rc == TIDE_OK; i++)
+		rc = check_numbers(&l->array.at[i], error);
+	for (uint32_t i = 0; m != NULL && m->type == JSON_OBJECT && i < m->object.n && rc == TIDE_OK; i++)
+		rc = check_numbers(&m->object.at[i].value, error);
+	return rc;
+}
+
 tide_err
 statement_parameters_read(struct arena *arena, const struct json *object, struct statement_parameters *out,
     struct tide_error *error)
@@ -20,7 +88,8 @@ statement_parameters_read(struct arena *arena, const struct json *object, struct
 	if ((out->at = arena_calloc(arena, (list->array.n + 1) * sizeof *out->at)) == NULL)
 		return tide_fail(error, TIDE_NOMEM, NULL);
 	for (; out->n < list->array.n; out->n++) {
-		if ((rc = json_to_value(arena, &list->array.at[out->n], &out->at[out->n], error)) != TIDE_OK)
+		if ((rc = check_numbers(&list->array.at[out->n], error)) != TIDE_OK ||
+		    (rc = json_to_value(arena, &list->array.at[out->n], &out->at[out->n], error)) != TIDE_OK)
 			return rc;
 	}
 	return TIDE_OK;

@@ -241,6 +241,17 @@ def test_parameters_come_before_the_statement(world):
         assert world.invalid(f"SELECT pk FROM \"H\" WHERE pk = 'x' AND val {op} ?", {"BOOL": True}) == f"Incorrect operand type for operator or function; operator or function: {op}, operand type: BOOL"
 
 
+@pytest.mark.parametrize("statement", ["SELECT * FROM \"H\" WHERE pk = 'x' AND n = ?", "INSERT INTO \"H\" VALUE {'pk': 'pn', 'n': ?}", "UPDATE \"H\" SET n = ? WHERE pk = 'pn'", 'SELECT * FROM "H" WHERE pk = ?'])
+def test_numbers_in_parameters(world, statement):
+    unconvertible = "The parameter cannot be converted to a numeric value"
+    for number in ("1e99999999999", "-1e99999999999", "1e-99999999999", "1e2147483648", "1e-2147483648"):
+        assert world.invalid(statement, {"N": number}) == f"{unconvertible}: {number}"
+    assert world.invalid(statement, {"N": "1e2147483647"}) == UNDERFLOW
+    assert world.invalid(statement, {"N": ""}) == unconvertible
+    assert world.invalid(statement, {"L": [{"N": "1"}, {"M": {"x": {"NS": ["2", "1e99999999999"]}}}]}) == f"{unconvertible}: 1e99999999999"
+    assert world.invalid(statement, {"N": "1e126"}) == OVERFLOW
+
+
 # --- INSERT, UPDATE, DELETE ---
 
 
