@@ -1,4 +1,5 @@
-"""boto3's own layers over the plain client: waiters, paginators, the resource, its conditions and types, batch_writer's retries."""
+"""boto3's own layers over the plain client: waiters, paginators, the resource, its conditions and types, batch_writer's retries;
+indexes, transactions and statements through them."""
 
 import decimal
 import http.server
@@ -11,9 +12,11 @@ import uuid
 import boto3
 import pytest
 from boto3.dynamodb.conditions import Attr, Key
-from boto3.dynamodb.types import Binary
+from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 from botocore.config import Config
 from botocore.exceptions import ClientError, WaiterError
+
+from conftest import wait_for
 
 D = decimal.Decimal
 
@@ -294,3 +297,165 @@ def test_batch_writer_sends_again_what_comes_back(region, table, partial):
 def test_errors_name_the_operation(table):
     with pytest.raises(ClientError, match=r"An error occurred \(ValidationException\) when calling the PutItem operation: .*Missing the key sk in the item"):
         table.put_item(Item={"pk": "a"})
+
+
+# --- indexes, transactions and statements, with Python's values ---
+
+
+@pytest.fixture(scope="module")
+def indexed(dynamodb):
+    table = dynamodb.create_table(
+        TableName="layers-" + uuid.uuid4().hex[:8],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": n, "AttributeType": t} for n, t in (("pk", "S"), ("sk", "N"), ("owner", "S"), ("price", "N"), ("code", "B"))],
+        LocalSecondaryIndexes=[
+            {"IndexName": "by-code", "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "code", "KeyType": "RANGE"}], "Projection": {"ProjectionType": "ALL"}}
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by-owner",
+                "KeySchema": [{"AttributeName": "owner", "KeyType": "HASH"}, {"AttributeName": "price", "KeyType": "RANGE"}],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    table.meta.client.get_waiter("table_exists").wait(TableName=table.name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    with table.batch_writer() as batch:
+        for sk in range(40):
+            batch.put_item(
+                Item={"pk": "a", "sk": sk, "code": bytes([255 - sk]), "text": "x", **({"owner": f"o{sk % 2}", "price": D(sk) / 8} if sk % 4 < 2 else {})}
+            )
+    yield table
+    table.delete()
+    table.meta.client.get_waiter("table_not_exists").wait(TableName=table.name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+
+
+def test_the_resource_knows_its_indexes(indexed):
+    indexed.load()
+    assert [(i["IndexName"], i["IndexStatus"]) for i in indexed.global_secondary_indexes] == [("by-owner", "ACTIVE")]
+    assert [i["IndexName"] for i in indexed.local_secondary_indexes] == ["by-code"]
+    assert {a["AttributeName"] for a in indexed.attribute_definitions} == {"pk", "sk", "owner", "price", "code"}
+
+
+@pytest.mark.parametrize(
+    "index, condition, wanted",
+    [
+        ("by-owner", Key("owner").eq("o0"), range(0, 40, 4)),
+        ("by-owner", Key("owner").eq("o1") & Key("price").between(D("0.5"), D("2.125")), [5, 9, 13, 17]),
+        ("by-owner", Key("owner").eq("o1") & Key("price").gt(4), [33, 37]),
+        ("by-code", Key("pk").eq("a") & Key("code").begins_with(Binary(b"\xff")), [0]),
+        ("by-code", Key("pk").eq("a") & Key("code").gte(b"\xfd"), [2, 1, 0]),
+    ],
+    ids=["owner", "between", "greater", "binary-prefix", "binary-greater"],
+)
+def test_key_conditions_of_indexes(indexed, index, condition, wanted):
+    assert [int(i["sk"]) for i in indexed.query(IndexName=index, KeyConditionExpression=condition)["Items"]] == list(wanted)
+
+
+def test_paginators_of_indexes(client, indexed):
+    pages = client.get_paginator("query").paginate(
+        TableName=indexed.name,
+        IndexName="by-owner",
+        KeyConditionExpression="#o = :o",
+        ExpressionAttributeNames={"#o": "owner"},
+        ExpressionAttributeValues={":o": {"S": "o0"}},
+        ScanIndexForward=False,
+        PaginationConfig={"PageSize": 3},
+    )
+    found = [i for page in pages for i in page["Items"]]
+    assert [int(i["sk"]["N"]) for i in found] == list(range(36, -1, -4))
+    assert set(found[0]) == {"pk", "sk", "owner", "price"}
+    scan = client.get_paginator("scan").paginate(TableName=indexed.name, IndexName="by-owner", PaginationConfig={"PageSize": 7})
+    assert sum(page["Count"] for page in scan) == 20
+
+
+def test_tags_paginator(client, indexed):
+    indexed.load()
+    client.tag_resource(ResourceArn=indexed.table_arn, Tags=[{"Key": f"k{n:02}", "Value": str(n)} for n in range(30)])
+    pages = client.get_paginator("list_tags_of_resource").paginate(ResourceArn=indexed.table_arn)
+    assert sorted(t["Key"] for page in pages for t in page["Tags"]) == [f"k{n:02}" for n in range(30)]
+
+
+def test_an_update_of_the_resource_makes_and_removes_an_index(client, indexed):
+    indexed.update(
+        AttributeDefinitions=[{"AttributeName": "text", "AttributeType": "S"}],
+        GlobalSecondaryIndexUpdates=[
+            {"Create": {"IndexName": "by-text", "KeySchema": [{"AttributeName": "text", "KeyType": "HASH"}], "Projection": {"ProjectionType": "ALL"}}}
+        ],
+    )
+
+    def index():
+        found = [i for i in client.describe_table(TableName=indexed.name)["Table"].get("GlobalSecondaryIndexes", []) if i["IndexName"] == "by-text"]
+        return found[0] if found else None
+
+    wait_for(lambda: index()["IndexStatus"] == "ACTIVE", "the index is there")
+    assert indexed.query(IndexName="by-text", KeyConditionExpression=Key("text").eq("x"), Select="COUNT")["Count"] == 40
+    indexed.update(GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "by-text"}}])
+    wait_for(lambda: index() is None, "the index is gone")
+    with pytest.raises(ClientError, match="The table does not have the specified index: by-text"):
+        indexed.query(IndexName="by-text", KeyConditionExpression=Key("text").eq("x"))
+
+
+VALUES = {
+    "text": "é",
+    "number": D("-1.5E-7"),
+    "bytes": Binary(b"\x00"),
+    "flag": False,
+    "nothing": None,
+    "list": [D(1), "two", [], {}],
+    "map": {"deep": {"er": {D("1"), D("2")}}},
+    "texts": {"a", "b"},
+    "binaries": {Binary(b"a"), Binary(b"b")},
+}
+
+
+def test_serializer_and_deserializer_around_a_transaction(client, indexed):
+    """The plain client takes and gives typed values: boto3's own serializer is how applications get them."""
+    to, of = TypeSerializer().serialize, TypeDeserializer().deserialize
+    item = {"pk": "t", "sk": D(1), **VALUES}
+    client.transact_write_items(
+        TransactItems=[
+            {"Put": {"TableName": indexed.name, "Item": {k: to(v) for k, v in item.items()}}},
+            {"Update": {"TableName": indexed.name, "Key": {"pk": to("t"), "sk": to(2)}, "UpdateExpression": "ADD n :n", "ExpressionAttributeValues": {":n": to(D("0.5"))}}},
+            {"ConditionCheck": {"TableName": indexed.name, "Key": {"pk": to("a"), "sk": to(0)}, "ConditionExpression": "attribute_exists(pk)"}},
+        ]
+    )
+    got = client.transact_get_items(TransactItems=[{"Get": {"TableName": indexed.name, "Key": {"pk": to("t"), "sk": to(n)}}} for n in (1, 2, 3)])
+    items = [{k: of(v) for k, v in r.get("Item", {}).items()} for r in got["Responses"]]
+    assert items == [item, {"pk": "t", "sk": D(2), "n": D("0.5")}, {}]
+
+
+def test_transactions_of_the_resource_take_plain_values(dynamodb, indexed):
+    """Below a resource the client's own methods serialize."""
+    client = dynamodb.meta.client
+    name = indexed.name
+    with pytest.raises(client.exceptions.TransactionCanceledException) as caught:
+        client.transact_write_items(
+            TransactItems=[
+                {"Put": {"TableName": name, "Item": {"pk": "plain", "sk": 1}}},
+                {
+                    "Delete": {
+                        "TableName": name,
+                        "Key": {"pk": "a", "sk": 0},
+                        "ConditionExpression": "#t = :t",
+                        "ExpressionAttributeNames": {"#t": "text"},
+                        "ExpressionAttributeValues": {":t": "y"},
+                        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                    }
+                },
+            ]
+        )
+    none, failed = caught.value.response["CancellationReasons"]
+    assert none == {"Code": "None"}
+    assert (failed["Code"], failed["Message"], failed["Item"]["text"]) == ("ConditionalCheckFailed", "The conditional request failed", {"S": "x"})
+    assert "Item" not in indexed.get_item(Key={"pk": "plain", "sk": 1})
+
+
+def test_statements_of_the_resource_take_plain_values(dynamodb, indexed):
+    client = dynamodb.meta.client
+    client.execute_statement(Statement=f"INSERT INTO \"{indexed.name}\" VALUE {{'pk': ?, 'sk': ?, 'v': ?}}", Parameters=["q", 1, VALUES])
+    (got,) = client.execute_statement(Statement=f'SELECT v FROM "{indexed.name}" WHERE pk = ? AND sk = ?', Parameters=["q", D(1)])["Items"]
+    assert got == {"v": VALUES}
+    found = client.execute_statement(Statement=f'SELECT sk FROM "{indexed.name}"."by-owner" WHERE owner = ? AND price >= ?', Parameters=["o0", D("3.5")])["Items"]
+    assert [int(i["sk"]) for i in found] == [28, 32, 36]
