@@ -7,6 +7,7 @@ Everything is concluded from answers: each names the write that it saw. What the
 import collections
 
 import linear
+from bank import Bank
 from expiry import Lives
 from history import made
 from order import Order
@@ -52,6 +53,7 @@ class Checker:
         "conflicts": "the conflict log is the same everywhere, and names conflicts only",
         "expired": "nothing is left whose time is long over",
         "batch": "every item of an acknowledged batch is there",
+        "bank": "transfers are whole: in every region, at every look, the accounts add up to nothing, and each was made once",
     }
 
     def __init__(self, ops, final, conflicts, resets=(), dropped=()):
@@ -62,9 +64,9 @@ class Checker:
         self.findings = Findings()
         self.by_key = collections.defaultdict(list)
         for op in self.ops:
-            if op.f != "batch":
+            if not op.of_many:
                 self.by_key[op.key].append(op)
-        self.writers = {op.token: op for op in self.ops if op.token is not None}
+        self.writers = {op.token: op for op in self.ops if op.token is not None and not op.of_many}
         self.items = next(iter(final.values()), {})  # they are compared first
         self.entries = next(iter(conflicts.values()), [])
         self.orders = {}
@@ -87,6 +89,7 @@ class Checker:
         self.check_conflicts()
         self.check_expired()
         self.check_batch()
+        Bank([op for op in self.ops if op.of_many], self.resets).check(self.final, self.entries, self.bad)
         return self.findings.summary()
 
     def check_answers(self):
@@ -108,11 +111,11 @@ class Checker:
                 yield str(op), op.end, op.key, op.old
         for region, items in self.final.items():
             for key, state in items.items():
-                if not key.split("/", 1)[1].startswith("batch."):
+                if not key.split("/", 1)[1].startswith(("batch.", "bank.")):
                     yield f"{region} at the end", float("inf"), key, state
         for entry in self.entries:
             for side in ("loser", "winner"):
-                if entry[side] is not None:
+                if entry[side] is not None and not entry["key"].startswith("bank."):
                     yield f"the conflict log ({side})", float("inf"), f"{entry['table']}/{entry['key']}", entry[side]
 
     def check_invented(self):
@@ -129,7 +132,7 @@ class Checker:
         """What each write made follows from what it saw; where it got no answer, from who saw it first."""
         made_by = {}
         for op in self.ops:
-            if op.token is not None and op.outcome != "fail" and (op.outcome == "ok" or op.new is not None):
+            if op.token is not None and not op.of_many and op.outcome != "fail" and (op.outcome == "ok" or op.new is not None):
                 made_by[op.token] = made(op, op.old)
         for who, _, key, state in self.observations():
             want = made_by.setdefault(state["w"], state)
@@ -174,8 +177,8 @@ class Checker:
         frontier = collections.defaultdict(dict)  # region -> key -> tokens that its clients have seen
         copies, views, merged = {}, {}, collections.defaultdict(set)
         gone, past = collections.defaultdict(dict), {}  # region -> key -> tokens that were not there any more; op -> those before it
-        events = [(op.call, 2, i, op) for i, op in enumerate(self.ops) if op.f != "batch"]
-        events += [(op.end, 1, i, op) for i, op in enumerate(self.ops) if op.f != "batch" and op.outcome == "ok"]
+        events = [(op.call, 2, i, op) for i, op in enumerate(self.ops) if not op.of_many]
+        events += [(op.end, 1, i, op) for i, op in enumerate(self.ops) if not op.of_many and op.outcome == "ok"]
         events += [(at, 0, i, (region, table)) for i, (at, region, table) in enumerate(self.resets)]
         events.sort(key=lambda event: event[:3])
 

@@ -33,6 +33,7 @@ DEFAULTS = {
     # kind: (clients of each region, keys, operations a second of each client)
     "register": (3, 12, 12), "counter": (2, 4, 12), "set": (2, 4, 10), "append": (2, 4, 10), "race": (2, 2, 12), "hot": (3, 1, 20),
     "large": (1, 3, 1.5), "batch": (1, 1, 3), "causal": (2, 4, 10), "ttl": (2, 8, 5),
+    "bank": (2, 6, 8),
 }  # fmt: skip
 
 
@@ -60,11 +61,13 @@ def state_of(item):
         state["n"] = int(item["n"]["N"])
     if "x" in item:
         state["x"] = int(item["x"]["N"])
+    if "m" in item:
+        state["m"] = int(item["m"]["N"])
     if "tags" in item:
         state["tags"] = sorted(item["tags"]["SS"])
     if "l" in item:
         state["l"] = [part["S"] for part in item["l"]["L"]]
-    extra = set(item) - {"id", "w", "v", "u", "n", "x", "tags", "l"}
+    extra = set(item) - {"id", "w", "v", "u", "n", "m", "x", "tags", "l"}
     if extra:
         state["extra"] = sorted(extra)
     return state
@@ -304,6 +307,39 @@ class Client(threading.Thread):
         if x is not None:
             item["x"], new["x"] = {"N": str(x)}, x
         return self.send("PutItem", "put", key, {"Item": item, "ReturnValues": "ALL_OLD"}, self.old, token, new=new, x=x, over=over)
+
+    def do_bank(self):
+        """Amounts go from one account of this region to another, in one transaction; everybody looks at all accounts of a region."""
+        if self.random.random() < 0.4:
+            return self.look(self.random.choice(self.load["regions"]))
+        token, amount = self.token(), self.random.randrange(1, 100)
+        source, target = (f"bank.{self.region}.{i}" for i in self.random.sample(range(self.load["keys"]), 2))
+        actions = [
+            {
+                "Update": {
+                    "TableName": self.table,
+                    "Key": {"id": {"S": key}},
+                    "UpdateExpression": "SET w = :w ADD n :n, m :one",
+                    "ExpressionAttributeValues": {":w": {"S": token}, ":n": {"N": str(change)}, ":one": {"N": "1"}},
+                }
+            }
+            for key, change in ((source, -amount), (target, amount))
+        ]
+        request = {"TransactItems": actions, "ClientRequestToken": token[-36:]}
+        found = self.send("TransactWriteItems", "transfer", "*", request, lambda reply: {}, token, keys={source: -amount, target: amount})
+        if isinstance(found, dict) and self.random.random() < 0.3:
+            return self.send("TransactWriteItems", "repeat", "*", request, lambda reply: {}, keys={})
+        return found
+
+    def look(self, owner):
+        keys = [f"bank.{owner}.{i}" for i in range(self.load["keys"])]
+        request = {"TransactItems": [{"Get": {"TableName": self.table, "Key": {"id": {"S": key}}}} for key in keys]}
+
+        def accounts(reply):
+            states = [state_of(one.get("Item")) or {} for one in reply["Responses"]]
+            return {"accounts": {key: [state.get("n", 0), state.get("m", 0)] for key, state in zip(keys, states)}}
+
+        return self.send("TransactGetItems", "look", "*", request, accounts, keys={"owner": owner})
 
     def do_batch(self):
         """Keys that are written once: all of them must be there at the end."""

@@ -2,7 +2,7 @@
 
 from scenario import REGIONS
 
-WORKLOADS = ("register", "counter", "set", "append", "race", "hot", "large", "batch", "causal", "ttl")
+WORKLOADS = ("register", "counter", "set", "append", "race", "hot", "large", "batch", "causal", "ttl", "bank")
 
 
 class Fault:

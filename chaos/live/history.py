@@ -23,12 +23,18 @@ class Op:
     keys: dict | None = None  # of a batch: key -> token
     x: int | None = None  # the item's time, in seconds since 1970
     over: int | None = None  # when that is past, on the clock of the history
+    accounts: dict | None = None  # of a look at a bank: key -> [balance, moves]
     left: tuple = ()
     text: str = ""
 
     @property
     def writes(self):
-        return self.f not in ("get", "batch")
+        return self.f != "get" and not self.of_many
+
+    @property
+    def of_many(self):
+        """Of several items at once: checked by rules of its own."""
+        return self.f in ("batch", "transfer", "repeat", "look")
 
     @property
     def saw(self):
@@ -58,6 +64,7 @@ def load(paths):
                         raise ValueError(f"{path}: operation {line['i']} ends without having begun")
                     op.outcome, op.why, op.text = line["o"], line.get("why", ""), line.get("text", "")
                     op.old, op.left = line.get("old"), tuple(line.get("left", ()))
+                    op.accounts = line.get("accounts")
                     if op.outcome != "info":
                         op.end = line["t"]
                     continue

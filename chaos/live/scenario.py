@@ -14,7 +14,7 @@ from indexes import INDEXES
 
 REGIONS = ["us-east-1", "eu-west-1", "ap-northeast-1", "sa-east-1", "af-south-1", "ca-central-1", "eu-north-1"]
 PROCESSES = ("api", "replicator")
-WORKLOADS = ("register", "counter", "set", "append", "race", "hot", "large", "batch", "causal", "ttl")
+WORKLOADS = ("register", "counter", "set", "append", "race", "hot", "large", "batch", "causal", "ttl", "bank")
 SELECTORS = ("all", "any", "same", "others")
 UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 

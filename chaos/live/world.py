@@ -289,10 +289,9 @@ class World(Actions):
         for statement in statements:
             self.say(f"{self.timeline.now():7.1f}  {statement.text}")
             load = {"table": "chaos", **statement.arguments}
-            regions = self.pick(load.pop("at", ["all"]))
+            regions = [region for region in self.pick(load.pop("at", ["all"])) if region in self.tables.get(load["table"], ())]
             for region in regions:
-                if region in self.tables.get(load["table"], ()):
-                    loads[region].append({**load, "at": f"{statement.line}"})
+                loads[region].append({**load, "at": f"{statement.line}", "regions": [one.name for one in regions]})
         for table in sorted({load["table"] for some in loads.values() for load in some if load["kind"] == "ttl"} - self.expiring):
             region = self.tables[table][0]
             region.call("UpdateTimeToLive", TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "x"})

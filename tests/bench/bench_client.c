@@ -5,7 +5,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *const names[BENCH_OP_COUNT] = {"PutItem", "GetItem", "CreateTable", "DescribeTable"};
+static const char *const names[BENCH_OP_COUNT] = {
+    "PutItem", "GetItem", "TransactWriteItems", "CreateTable", "DescribeTable"};
 
 #define POOL_BYTES 65536
 
@@ -52,8 +53,28 @@ append_item(struct buf *out, uint64_t key)
 }
 
 static void
+append_transaction(struct buf *out, const char *table, uint64_t key)
+{
+	static uint64_t last;
+
+	buf_append_format(out, "{\"ClientRequestToken\":\"%016llx-%llu\",\"TransactItems\":[",
+	    (unsigned long long)bench_now_us(), (unsigned long long)++last);
+	for (uint64_t i = 0; i < BENCH_TRANSACT_ITEMS; i++) {
+		buf_append_format(
+		    out, "%s{\"Put\":{\"TableName\":\"%s\",\"Item\":", i == 0 ? "" : ",", table);
+		append_item(out, key * BENCH_TRANSACT_ITEMS + i);
+		buf_append_string(out, "}}");
+	}
+	buf_append_string(out, "]}");
+}
+
+static void
 append_body(struct buf *out, enum bench_op op, const char *table, uint64_t key)
 {
+	if (op == BENCH_TRANSACT) {
+		append_transaction(out, table, key);
+		return;
+	}
 	buf_append_format(out, "{\"TableName\":\"%s\"", table);
 	switch (op) {
 	case BENCH_PUT:

@@ -8,7 +8,10 @@
 
 #define BENCH_ITEM_BYTES 645 /* as DynamoDB counts: names and values */
 
-enum bench_op { BENCH_PUT, BENCH_GET, BENCH_CREATE, BENCH_DESCRIBE, BENCH_OP_COUNT };
+#define BENCH_TRANSACT_ITEMS 4
+
+/* TRANSACT: TransactWriteItems of as many puts, with a token of its own, as SDKs send it. */
+enum bench_op { BENCH_PUT, BENCH_GET, BENCH_TRANSACT, BENCH_CREATE, BENCH_DESCRIBE, BENCH_OP_COUNT };
 
 /** Append a whole HTTP request for item number `key` of `table`. */
 void bench_request(struct buf *out, enum bench_op op, const char *host, const char *table, uint64_t key);

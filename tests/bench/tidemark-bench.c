@@ -21,7 +21,8 @@
 
 static const char usage[] = "usage: tidemark-bench --port N [options]\n"
 			    "  --host HOST          default 127.0.0.1\n"
-			    "  --op put|get         default put\n"
+			    "  --op put|get|transact\n"
+			    "                       default put; transact: 4 puts in one transaction\n"
 			    "  --connections N      default 256\n"
 			    "  --seconds N          default 10\n"
 			    "  --rate N             at most N operations a second\n"
@@ -309,9 +310,24 @@ drive(void)
 	return true;
 }
 
+static const char *const op_names[] = {
+    [BENCH_PUT] = "put", [BENCH_GET] = "get", [BENCH_TRANSACT] = "transact"};
+
+/* BENCH_OP_COUNT: there is none of that name. */
+static enum bench_op
+op_named(const char *name)
+{
+	for (size_t i = 0; i < sizeof op_names / sizeof op_names[0]; i++)
+		if (strcmp(name, op_names[i]) == 0)
+			return (enum bench_op)i;
+	return BENCH_OP_COUNT;
+}
+
 static bool
 parse_arguments(int argc, char **argv)
 {
+	enum bench_op op;
+
 	run = (struct run){.host = "127.0.0.1",
 	    .table = "bench",
 	    .connections = 256,
@@ -334,9 +350,8 @@ parse_arguments(int argc, char **argv)
 			run.port = value;
 		else if (strcmp(name, "--table") == 0)
 			run.table = value;
-		else if (strcmp(name, "--op") == 0 &&
-			 (strcmp(value, "put") == 0 || strcmp(value, "get") == 0))
-			run.op = value[0] == 'p' ? BENCH_PUT : BENCH_GET;
+		else if (strcmp(name, "--op") == 0 && (op = op_named(value)) != BENCH_OP_COUNT)
+			run.op = op;
 		else if (strcmp(name, "--connections") == 0)
 			run.connections = (uint32_t)strtoul(value, NULL, 10);
 		else if (strcmp(name, "--seconds") == 0)
@@ -386,9 +401,9 @@ main(int argc, char **argv)
 	printf(
 	    "op=%s connections=%u seconds=%.2f ops=%llu errors=%llu ops_per_s=%.0f p50_us=%llu p99_us=%llu "
 	    "server_cpu_us_per_op=%.1f client_cpu_us_per_op=%.1f\n",
-	    run.op == BENCH_PUT ? "put" : "get", run.connections, (double)us / 1e6,
-	    (unsigned long long)run.finished, (unsigned long long)run.errors,
-	    (double)run.finished * 1e6 / (double)us, (unsigned long long)bench_latency_at(&run.latency, 0.5),
+	    op_names[run.op], run.connections, (double)us / 1e6, (unsigned long long)run.finished,
+	    (unsigned long long)run.errors, (double)run.finished * 1e6 / (double)us,
+	    (unsigned long long)bench_latency_at(&run.latency, 0.5),
 	    (unsigned long long)bench_latency_at(&run.latency, 0.99),
 	    run.finished > 0 ? (double)cpu / (double)run.finished : 0.0,
 	    run.finished > 0 ? (double)own / (double)run.finished : 0.0);

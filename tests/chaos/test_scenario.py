@@ -61,7 +61,7 @@ WRONG = [
     ("workload register\nduring 10\n" + TAIL, 3, "is not a duration"),
     ("workload register\nduring\n" + TAIL, 3, "a duration is missing"),
     ("workload register\nduring 10s 20s\n" + TAIL, 3, "'20s' is too much"),
-    ("workload bank\n" + TAIL, 2, "'bank' is none of"),
+    ("workload mint\n" + TAIL, 2, "'mint' is none of"),
     ("workload register clients 0\n" + TAIL, 2, "is not a number from 1"),
     ("workload register clients 2 clients 3\n" + TAIL, 2, "is there twice"),
     ("workload register table none\n" + TAIL, 2, "no table none"),
