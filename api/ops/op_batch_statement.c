@@ -231,6 +231,9 @@ prepare_read(struct batch_statement *one, struct tide_error *error)
 	write->change.table = ops_table_read(write->request->region, one->statement.table, error);
 	if (write->change.table == NULL)
 		return error->code;
+	rc = statement_check_index(table_index_find(write->change.table, one->statement.index), error);
+	if (rc != TIDE_OK)
+		return rc;
 	rc = statement_read_key(arena, &one->statement, write->change.table, &whole, &key, error);
 	if (rc != TIDE_OK)
 		return rc;

@@ -121,6 +121,16 @@ statement_schema(const struct table *table)
 /* --- SELECT --- */
 
 tide_err
+statement_check_index(const struct table_index *index, struct tide_error *error)
+{
+	if (index == NULL || (index->n_partitions == 1 && index->n_sorts <= 1))
+		return TIDE_OK;
+	return tide_fail(error, TIDE_VALIDATION,
+	    "PartiQL statements cannot be executed on tables with multi-attribute HASH keys or "
+	    "multi-attribute RANGE keys.");
+}
+
+tide_err
 statement_read_key(struct arena *arena, const struct partiql_statement *statement, const struct table *table,
     bool *whole, struct value *key, struct tide_error *error)
 {

@@ -48,6 +48,9 @@ struct expr_key_schema statement_schema(const struct table *table);
 tide_err statement_read_key(struct arena *arena, const struct partiql_statement *statement,
     const struct table *table, bool *whole, struct value *key, struct tide_error *error);
 
+/** Statements do not read indexes whose keys have several attributes. TIDE_VALIDATION with DynamoDB's sentence. `index` NULL: none. */
+tide_err statement_check_index(const struct table_index *index, struct tide_error *error);
+
 /** Are all key attributes in the item, of the schema's types? With the sentences of statements. TIDE_VALIDATION. */
 tide_err statement_check_key(const struct table *table, const struct value *item, struct tide_error *error);
 

@@ -105,6 +105,8 @@ find_target(struct statement_select *select, struct tide_error *error)
 		return TIDE_OK;
 	if ((read->index = table_index_find(read->table, statement->index)) == NULL)
 		return tide_fail(error, TIDE_VALIDATION, "The table does not have the specified index");
+	if ((rc = statement_check_index(read->index, error)) != TIDE_OK)
+		return rc;
 	if (read->consistent && !read->index->local)
 		return tide_fail(error, TIDE_VALIDATION,
 		    "Strongly consistent read is not supported on Global Secondary Indexes");

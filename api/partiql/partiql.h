@@ -117,7 +117,7 @@ struct partiql_plan {
 };
 
 /**
- * Which parts are read. What is read is still to be filtered by all of `where`.
+ * Which parts are read, with a key of one partition attribute and at most one sort attribute. What is read is still to be filtered by all of `where`.
  *
  * Errors     TIDE_VALIDATION: key values of other types than the schema's, parts that overlap, too many parts, an ORDER BY that
  *            cannot be followed.

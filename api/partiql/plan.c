@@ -120,17 +120,11 @@ part_of(
 {
 	const struct expr_key_schema *schema = p->schema;
 	struct bounds bounds;
-	tide_err rc = TIDE_OK;
+	tide_err rc;
 
 	*out = (struct part){.branch = branch};
-	for (uint32_t i = 0; i < p->n_partitions && rc == TIDE_OK; i++) {
-		rc = check_type(p->partitions[i].name, p->partitions[i].type, branch->partitions[i], error);
-		if (i == 0)
-			out->read.key.partition = *branch->partitions[0];
-		else
-			out->read.key.more_partitions[out->read.key.n_more_partitions++] =
-			    *branch->partitions[i];
-	}
+	out->read.key.partition = *branch->partition;
+	rc = check_type(schema->partition, schema->partition_type, branch->partition, error);
 	for (const struct ql_sort_condition *c = branch->sort; c != NULL && rc == TIDE_OK; c = c->next) {
 		bounds = bounds_of(c);
 		if (bounds.low != NULL)
@@ -149,20 +143,10 @@ part_of(
 /* ---- the order of the parts ---- */
 
 static int
-partition_order(const struct expr_key_condition *a, const struct expr_key_condition *b)
-{
-	int order = value_compare(&a->partition, &b->partition);
-
-	for (uint32_t i = 0; i < a->n_more_partitions && order == 0; i++)
-		order = value_compare(&a->more_partitions[i], &b->more_partitions[i]);
-	return order;
-}
-
-static int
 part_order(const void *x, const void *y)
 {
 	const struct part *a = x, *b = y;
-	int order = partition_order(&a->read.key, &b->read.key);
+	int order = value_compare(&a->read.key.partition, &b->read.key.partition);
 
 	if (order != 0 || (a->bounds.low == NULL && b->bounds.low == NULL))
 		return order;
@@ -211,7 +195,8 @@ join_parts(struct part *parts, uint32_t *n, struct tide_error *error)
 
 	for (uint32_t i = 0; i < *n; i++) {
 		struct part *last = kept > 0 ? &parts[kept - 1] : NULL;
-		bool same = last != NULL && partition_order(&last->read.key, &parts[i].read.key) == 0;
+		bool same =
+		    last != NULL && value_equal(&last->read.key.partition, &parts[i].read.key.partition);
 
 		if (!same || is_empty(&parts[i].bounds) || is_empty(&last->bounds) ||
 		    ends_before(&last->bounds, &parts[i].bounds)) {
@@ -248,7 +233,7 @@ order_reads(struct partiql_read *at, uint32_t n, bool partitions_descend, bool s
 	if (partitions_descend == sort_descends)
 		return;
 	for (uint32_t i = 0, j; i < n; i = j) {
-		for (j = i + 1; j < n && partition_order(&at[i].key, &at[j].key) == 0; j++)
+		for (j = i + 1; j < n && value_equal(&at[i].key.partition, &at[j].key.partition); j++)
 			;
 		reverse(at + i, j - i);
 	}
@@ -305,7 +290,7 @@ make_reads(struct ql_planner *p, const struct partiql_statement *statement,
 		 error)) != TIDE_OK)
 		return rc;
 	if (statement->n_order > 0 && !by_partition &&
-	    partition_order(&parts[0].read.key, &parts[n - 1].read.key) != 0)
+	    !value_equal(&parts[0].read.key.partition, &parts[n - 1].read.key.partition))
 		return tide_fail(error, TIDE_VALIDATION,
 		    "Must have hash key in ORDER BY clause when more than one hash key condition specified "
 		    "in "
@@ -331,10 +316,6 @@ partiql_plan_make(const struct partiql_statement *statement, const struct expr_k
 	bool x, y, z;
 
 	*out = (struct partiql_plan){0};
-	p.partitions[p.n_partitions++] =
-	    (struct expr_key_attribute){schema->partition, schema->partition_type};
-	for (uint32_t i = 0; i < schema->n_more_partitions; i++)
-		p.partitions[p.n_partitions++] = schema->more_partitions[i];
 	branches = ql_plan_branches(&p, statement->where);
 	if (p.nomem)
 		return tide_fail(error, TIDE_NOMEM, NULL);

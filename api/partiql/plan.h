@@ -7,8 +7,6 @@
 
 #include "api/partiql/tree.h"
 
-#define QL_PARTITIONS_MAX (1 + EXPR_KEYS_MORE_MAX)
-
 /* A condition on the sort key. */
 struct ql_sort_condition {
 	const struct expr_node *node;
@@ -23,8 +21,8 @@ struct ql_filter {
 
 /* One conjunction. Branches share the tails of their lists. */
 struct ql_branch {
-	const struct value *partitions[QL_PARTITIONS_MAX]; /* NULL: not held equal to anything */
-	bool contradicts; /* two values for one partition attribute */
+	const struct value *partition; /* NULL: not held equal to anything */
+	bool contradicts; /* two values for the partition key */
 	bool touches_sort; /* a filter is about the sort key */
 	struct ql_sort_condition *sort;
 	struct ql_filter *filters;
@@ -39,15 +37,13 @@ struct ql_branches {
 struct ql_planner {
 	struct arena *arena;
 	const struct expr_key_schema *schema;
-	struct expr_key_attribute partitions[QL_PARTITIONS_MAX];
-	uint32_t n_partitions;
 	bool nomem, too_many;
 };
 
 /** All branches of a WHERE clause (NULL: none), or so many that they are too many. Memory and that are told in the planner. */
 struct ql_branches ql_plan_branches(struct ql_planner *p, const struct expr_condition *where);
 
-/** Does every branch hold every partition attribute equal to one value? */
+/** Does every branch hold the partition key equal to one value? */
 bool ql_plan_is_keyed(
     const struct ql_planner *p, const struct ql_branches *list, const struct expr_condition *where);
 

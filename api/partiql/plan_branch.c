@@ -52,21 +52,10 @@ compares(const struct expr_node *node, struct bytes name)
 	}
 }
 
-/* Which partition attribute a condition holds equal to a value, from 0; n_partitions: none. */
-static uint32_t
-partition_of(const struct ql_planner *p, const struct expr_node *node)
-{
-	uint32_t i = node->op == EXPR_OP_EQ || node->op == EXPR_OP_IN ? 0 : p->n_partitions;
-
-	while (i < p->n_partitions && !compares(node, p->partitions[i].name))
-		i++;
-	return i;
-}
-
 static bool
 is_partition_condition(const struct ql_planner *p, const struct expr_node *node)
 {
-	return partition_of(p, node) < p->n_partitions;
+	return (node->op == EXPR_OP_EQ || node->op == EXPR_OP_IN) && compares(node, p->schema->partition);
 }
 
 static bool
@@ -123,12 +112,12 @@ branch_append(struct ql_planner *p, struct ql_branches *list, const struct ql_br
 }
 
 static void
-branch_partition(struct ql_branch *branch, uint32_t i, const struct value *value)
+branch_partition(struct ql_branch *branch, const struct value *value)
 {
-	if (branch->partitions[i] == NULL)
-		branch->partitions[i] = value;
+	if (branch->partition == NULL)
+		branch->partition = value;
 	else
-		branch->contradicts |= !value_equal(branch->partitions[i], value);
+		branch->contradicts |= !value_equal(branch->partition, value);
 }
 
 static void
@@ -172,7 +161,7 @@ add_leaf(struct ql_planner *p, const struct ql_branch *before, const struct expr
 	do {
 		branch = *before;
 		if (partition)
-			branch_partition(&branch, partition_of(p, node), value->value);
+			branch_partition(&branch, value->value);
 		else if (sort)
 			branch_sort(p, &branch, node, node->op == EXPR_OP_IN ? value->value : NULL);
 		else
@@ -207,16 +196,16 @@ multiply(struct ql_planner *p, struct ql_branches before, const struct expr_node
 	return out;
 }
 
-/* Whatever else holds, does the condition hold that partition attribute equal to something? */
+/* Whatever else holds, does the condition hold the partition key equal to something? */
 static bool
-holds_partition(const struct ql_planner *p, const struct expr_node *node, uint32_t i)
+holds_partition(const struct ql_planner *p, const struct expr_node *node)
 {
 	bool all = node->op == EXPR_OP_OR;
 
 	if (node->op != EXPR_OP_AND && node->op != EXPR_OP_OR)
-		return partition_of(p, node) == i;
+		return is_partition_condition(p, node);
 	for (node = node->args; node != NULL; node = node->next) {
-		if (holds_partition(p, node, i) != all)
+		if (holds_partition(p, node) != all)
 			return !all;
 	}
 	return all;
@@ -226,10 +215,8 @@ bool
 ql_plan_is_keyed(
     const struct ql_planner *p, const struct ql_branches *list, const struct expr_condition *where)
 {
-	for (uint32_t i = 0; i < p->n_partitions; i++) {
-		if (where == NULL || !holds_partition(p, where->root, i))
-			return false;
-	}
+	if (where == NULL || !holds_partition(p, where->root))
+		return false;
 	for (const struct ql_branch *branch = list->first; branch != NULL; branch = branch->next) {
 		if (branch->contradicts)
 			return false;

@@ -738,6 +738,23 @@ def test_what_an_index_has_not(client, indexed):
     assert refused("pk", ".\"gsi-keys\" WHERE k = 'z'", NextToken=token) == "NextToken does not match request"
 
 
+def test_keys_of_several_attributes_are_not_read(client):
+    refused = "PartiQL statements cannot be executed on tables with multi-attribute HASH keys or multi-attribute RANGE keys."
+    names = ("h1", "h2", "r1")
+    table = create(client, ("pk", "S"), attributes=[{"AttributeName": n} for n in names], GlobalSecondaryIndexes=[
+        {"IndexName": "gsi", "KeySchema": [{"AttributeName": n, "KeyType": "HASH" if n[0] == "h" else "RANGE"} for n in names], "Projection": {"ProjectionType": "ALL"}}
+    ])
+    client.put_item(TableName=table, Item={n: {"S": "x"} for n in ("pk", *names)})
+    for where in (" WHERE h1 = 'x'", " WHERE h1 = 'x' AND h2 = 'x' ORDER BY r1 DESC", " WHERE h1 = 5", " WHERE pk = 'x'", ""):
+        with pytest.raises(ClientError) as caught:
+            client.execute_statement(Statement=f'SELECT * FROM "{table}"."gsi"{where}')
+        assert caught.value.response["Error"]["Message"] == refused
+    answer = client.batch_execute_statement(Statements=[{"Statement": f'SELECT * FROM "{table}"{rest}'} for rest in (".\"gsi\" WHERE h1 = 'x'", " WHERE pk = 'x'")])
+    assert answer["Responses"][0]["Error"] == {"Code": "ValidationError", "Message": refused}
+    assert answer["Responses"][1]["Item"]["pk"] == {"S": "x"}
+    client.delete_table(TableName=table)
+
+
 # --- other clients ---
 
 
