@@ -123,7 +123,8 @@ metrics_write(struct region *region, struct buf *out)
 		metrics__store(&scrape);
 		metrics__capacity(&scrape);
 		metrics__process(&scrape);
-		rc = metrics__http(&scrape);
+		if ((rc = metrics__http(&scrape)) == TIDE_OK)
+			rc = metrics__indexes(&scrape);
 	}
 	if (rc == TIDE_OK && (rc = buf_check(&scrape.labels)) == TIDE_OK)
 		rc = buf_check(out);

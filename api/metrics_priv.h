@@ -35,6 +35,7 @@ void scrape_f64(
 /* One file each. TIDE_NOMEM; what they append is checked at the end. */
 tide_err metrics__http(struct scrape *scrape);
 tide_err metrics__health(struct scrape *scrape);
+tide_err metrics__indexes(struct scrape *scrape);
 void metrics__store(struct scrape *scrape);
 void metrics__capacity(struct scrape *scrape);
 void metrics__links(struct scrape *scrape);

@@ -9,6 +9,8 @@ import uuid
 import pytest
 from botocore.exceptions import ClientError
 
+from conftest import wait_for
+
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
 from exposition import TYPE_OF_CONTENT, parse, scrape  # noqa: E402
 
@@ -53,6 +55,30 @@ def test_every_line_is_sound(region, client, table):
     assert metrics.get("tidemark_disk_state", state="ok") == 1 and metrics.get("tidemark_disk_writes_refused_total") == 0
     assert metrics.get("tidemark_clock_state", state="CLOCK-RIGHT") == 1
     assert metrics.get("tidemark_journal_forked") == 0
+
+
+def test_indexes_are_counted_and_their_filling_is_told(region, client, table):
+    for n in range(10):
+        client.put_item(TableName=table, Item={"id": {"S": str(n)}, **({"g": {"S": "x"}} if n < 6 else {})})
+    create = {"IndexName": "made", "KeySchema": [{"AttributeName": "g", "KeyType": "HASH"}], "Projection": {"ProjectionType": "KEYS_ONLY"}}
+    client.update_table(
+        TableName=table, AttributeDefinitions=[{"AttributeName": "g", "AttributeType": "S"}], GlobalSecondaryIndexUpdates=[{"Create": create}]
+    )
+    labels = {"table_name": table, "index_name": "made"}
+    wait_for(lambda: scrape(region.http_port).get("tidemark_index_items", **labels) == 6, "all entries are there")
+
+    def is_complete():
+        metrics = scrape(region.http_port)
+        progress = metrics.get("aws_dynamodb_online_index_percentage_progress", **labels)
+        assert progress is None or 0 <= progress <= 100
+        return progress is None
+
+    wait_for(is_complete, "the index is complete")
+    assert scrape(region.http_port).get("tidemark_index_bytes", **labels) > 0
+    client.update_table(TableName=table, GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "made"}}])
+    assert scrape(region.http_port).get("tidemark_index_items", **labels) is None
+    for n in range(10):
+        client.delete_item(TableName=table, Key={"id": {"S": str(n)}})
 
 
 def test_requests_are_counted_by_operation_and_error(region, client, table):
