@@ -53,10 +53,10 @@ scan_indexes(void *arg)
 	unsigned i = 0;
 
 	(void)arg;
-	while (!atomic_load(&done)) {
+	for (; !atomic_load(&done); i++) {
 		struct index_scan_range range = {.table = USER_TABLE,
 		    .index = atomic_load(&newest),
-		    .backward = i++ % 2 == 0,
+		    .backward = i % 2 == 0,
 		    .whole = i % 3 == 0};
 		struct index_scan *scan;
 		struct index_row row;
