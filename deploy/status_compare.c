@@ -3,7 +3,8 @@
 #include "deploy/status.h"
 #include "deploy/tree.h"
 
-#define ID_CONFLICTS "0000000000000002" /* TABLE_CONFLICTS, TABLE_REGIONAL, TABLE_TOKENS in store/shard/shard.h */
+#define ID_CONFLICTS                                                                                         \
+	"0000000000000002" /* TABLE_CONFLICTS, TABLE_REGIONAL, TABLE_TOKENS in store/shard/shard.h */
 #define ID_REGIONAL "0000000000000003"
 #define ID_TOKENS "0000000000000004"
 

@@ -152,7 +152,8 @@ copy_parts(struct group *group, const struct record *from, const struct record *
 }
 
 static tide_err
-copy_travelling(struct group *group, const struct record *from, const struct record *former, struct record *to)
+copy_travelling(
+    struct group *group, const struct record *from, const struct record *former, struct record *to)
 {
 	to->version = from->version;
 	to->origin_seq = from->origin_seq;
@@ -167,8 +168,8 @@ copy_travelling(struct group *group, const struct record *from, const struct rec
 }
 
 static tide_err
-apply_record(struct group *group, struct unit_build *unit, const struct record *incoming,
-    const struct record *former)
+apply_record(
+    struct group *group, struct unit_build *unit, const struct record *incoming, const struct record *former)
 {
 	struct stored in = {incoming->version, 0, incoming->tombstone, BYTES_NONE}, had;
 	enum resolution outcome;
@@ -272,7 +273,8 @@ group_apply(struct group *group, struct bytes wire_unit, uint16_t via, struct ap
 	if ((rc = check_clocks(group, todo, n, stop)) != TIDE_OK)
 		return rc;
 	if ((rc = group__check_parts(group, unit.origin, todo, n, stop)) != TIDE_OK)
-		return tide_fail(error, rc, "parts of a transaction of journal %08x are missing", unit.origin.v);
+		return tide_fail(
+		    error, rc, "parts of a transaction of journal %08x are missing", unit.origin.v);
 	if ((rc = check_causes(&shard->work, &unit, stop, error)) == TIDE_FORKED)
 		(void)group_fork(group, FORK_COPY, (uint8_t)via, vector_get(&unit.seen, shard->work.id).seq);
 	if (rc != TIDE_OK)

@@ -377,8 +377,7 @@ write_item(struct group *group, const struct group_write *write)
 tide_err
 group_put(struct group *group, uint64_t table, struct bytes key, struct bytes image, bool keep_before)
 {
-	struct group_write write = {
-	    .table = table, .key = key, .image = image, .keep_before = keep_before};
+	struct group_write write = {.table = table, .key = key, .image = image, .keep_before = keep_before};
 
 	return write_item(group, &write);
 }

@@ -166,6 +166,20 @@ def test_query_and_scan_with_pages(aws, table, tmp_path):
     assert got["Responses"][table] == [{"artist": {"S": "many"}}] * 2 and got["UnprocessedKeys"] == {}
 
 
+def test_transactions(aws, table):
+    one, two = ({"Put": {"TableName": table, "Item": {**key("transact", n), "n": {"N": str(n)}}}} for n in (1, 2))
+    hash_name = aws("describe-table", table_name=table)["Table"]["KeySchema"][0]["AttributeName"]
+    for action in (one, two):
+        action["Put"]["ConditionExpression"] = f"attribute_not_exists({hash_name})"
+    used = aws("transact-write-items", transact_items=[one, two], client_request_token="cli", return_consumed_capacity="TOTAL")["ConsumedCapacity"]
+    assert used == [{"TableName": table, "CapacityUnits": 4.0, "WriteCapacityUnits": 4.0}]
+    assert aws("transact-write-items", transact_items=[one, two], client_request_token="cli") in (None, {})
+    assert "[ConditionalCheckFailed, ConditionalCheckFailed]" in aws.fails("transact-write-items", transact_items=[one, two])
+    assert "IdempotentParameterMismatchException" in aws.fails("transact-write-items", transact_items=[one], client_request_token="cli")
+    got = aws("transact-get-items", transact_items=[{"Get": {"TableName": table, "Key": key("transact", n)}} for n in (2, 3)])["Responses"]
+    assert got == [{"Item": two["Put"]["Item"]}, {}]
+
+
 def test_binary_and_shorthand(aws, table, tmp_path):
     raw = bytes(range(256))
     (tmp_path / "raw").write_bytes(raw)

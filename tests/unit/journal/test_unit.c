@@ -514,10 +514,61 @@ the_worked_example_of_the_format_page_is_what_we_write(void **state)
 	buf_fini(&want);
 }
 
+/* Of a hundred parts a list in each record would be longer than most items. */
+static void
+records_of_one_transaction_share_the_list_of_its_parts(void **state)
+{
+	struct txn_part many[100];
+	struct record records[102] = {0};
+	struct unit unit = {.kind = UNIT_LOCAL,
+			.origin = eu,
+			.records = records,
+			.n_records = 102,
+			.first_seq = 1},
+		    got;
+	struct tide_error error;
+	struct buf form = {0};
+	struct arena arena;
+
+	(void)state;
+	for (uint32_t i = 0; i < 102; i++) {
+		records[i] = (struct record){
+		    .version = {{5}, eu}, .table = 7, .key = BYTES_LITERAL("k"), .tombstone = true};
+		if (i < 100)
+			many[i] = (struct txn_part){UINT64_MAX, i + 2};
+	}
+	for (uint32_t i = 1; i <= 100; i++) {
+		records[i].parts = many;
+		records[i].n_parts = 100;
+	}
+	unit_encode_wire(&unit, &form);
+	assert_int_equal(buf_check(&form), TIDE_OK);
+	assert_true(form.n < 100 * 12 + 102 * 20);
+	arena_init(&arena, 0);
+	assert_int_equal(unit_decode(&arena, buf_bytes(&form), &got, &error), TIDE_OK);
+	assert_int_equal(got.n_records, 102);
+	assert_int_equal(got.records[0].n_parts, 0);
+	assert_int_equal(got.records[101].n_parts, 0);
+	for (uint32_t i = 1; i <= 100; i++) {
+		assert_int_equal(got.records[i].n_parts, 100);
+		assert_ptr_equal(got.records[i].parts, got.records[1].parts);
+		assert_true(got.records[i].parts[99].origin_seq == 101);
+	}
+	/* A record that shares the list of the one before, where there is none. */
+	unit.n_records = 1;
+	buf_clear(&form);
+	unit_encode_wire(&unit, &form);
+	form.at[form.n - 1] = 0xc0;
+	assert_int_equal(unit_decode(&arena, buf_bytes(&form), &got, &error), TIDE_CORRUPT);
+	arena_fini(&arena);
+	buf_fini(&form);
+}
+
 int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(records_of_one_transaction_share_the_list_of_its_parts),
 	    cmocka_unit_test(units_of_every_kind_come_back_as_they_were),
 	    cmocka_unit_test(many_records_come_back_as_they_were),
 	    cmocka_unit_test(the_last_sequence_counts_records_entries_and_note),
