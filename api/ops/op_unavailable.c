@@ -135,7 +135,7 @@ check_index(struct request *request, const struct table *table)
 {
 	struct bytes index = params_string(&request->body, "IndexName");
 
-	if (index.n == 0)
+	if (index.n == 0 || table_index_find(table, index) != NULL)
 		return true;
 	ops_fail(request, TIDE_RESOURCE_NOT_FOUND,
 	    "Requested resource not found: Index: %.*s not found for table: %s", (int)index.n,
@@ -146,8 +146,14 @@ check_index(struct request *request, const struct table *table)
 static void
 write_disabled(struct request *request, const struct table *table)
 {
+	struct bytes index = params_string(&request->body, "IndexName");
+
 	buf_append_string(&request->reply, "{\"TableName\":");
 	json_write_string(&request->reply, bytes_of_string(table->name));
+	if (index.n != 0) {
+		buf_append_string(&request->reply, ",\"IndexName\":");
+		json_write_string(&request->reply, index);
+	}
 	buf_append_string(&request->reply, ",\"ContributorInsightsStatus\":\"DISABLED\"}");
 	answer(request);
 }

@@ -421,6 +421,8 @@ def test_descriptions_have_what_aws_always_sends(client, people):
         assert i["IndexArn"] == table["TableArn"] + "/index/" + i["IndexName"]
         assert i["ItemCount"] == len(items) and i["IndexSizeBytes"] > 0
         assert "Backfilling" not in i and "OnDemandThroughput" not in i
+    insights = client.describe_contributor_insights(TableName=people, IndexName="city")
+    assert (insights["IndexName"], insights["ContributorInsightsStatus"]) == ("city", "DISABLED")
     for i in table["LocalSecondaryIndexes"]:
         assert sorted(i) == ["IndexArn", "IndexName", "IndexSizeBytes", "ItemCount", "KeySchema", "Projection"]
 

@@ -101,6 +101,8 @@ def test_a_new_replica_has_the_indexes_with_its_first_item(cluster):
     wait_indexes(cluster, "orders", ["by-token"])
     cluster.wait_converged(60)
     assert_indexes_are_their_tables(cluster, "orders", INDEXES[:1])
+    for replica in cluster[0].client().call("DescribeTable", TableName="orders")["Table"]["Replicas"]:
+        assert [i["IndexName"] for i in replica["GlobalSecondaryIndexes"]] == ["by-token"]
     # gone everywhere when one region deletes it
     cluster[2].client().call("UpdateTable", TableName="orders", GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "by-token"}}])
     for region in cluster:
