@@ -17,6 +17,7 @@
 #define TURN_MS_MIN 10 /* between two turns, however often it is poked */
 #define COLLECT_EVERY_MS 10000
 #define COLLECT_LOOKS_MAX 20 /* per turn */
+#define TOKENS_EVERY_MS 30000 /* between one walk over client tokens and the next */
 #define SALVAGE_LOOKS_MAX 20
 #define CHECKPOINT_RETRY_MS 30000
 #define TRIM_EVERY_MS 60000 /* at least */
@@ -33,10 +34,11 @@ struct maintenance {
 	struct maintenance_options options;
 	pthread_t thread;
 	atomic_bool stopping;
-	uint64_t collect_ms, trim_ms, checkpoint_ms; /* not before */
+	uint64_t collect_ms, tokens_ms, trim_ms, checkpoint_ms; /* not before */
 	struct complaint membership, rejoin, align, collect, trim, checkpoint, salvaging, expiring,
 	    backfilling;
-	struct collect collect_walk;
+	struct collect collect_walk, token_walk;
+	struct collect *collecting; /* one of these: what the committer is asked about */
 	struct salvage *salvage; /* NULL: nothing to be read */
 	struct expiry *expiry;
 	struct backfill backfill;
@@ -85,7 +87,7 @@ collect_run(struct commit_op *op, struct group *group, struct tide_error *error)
 {
 	struct commit_call *call = (struct commit_call *)op;
 	struct maintenance *m = call->arg;
-	tide_err rc = group_collect_found(group, &m->collect_walk, &m->collected);
+	tide_err rc = group_collect_found(group, m->collecting, &m->collected);
 
 	return rc == TIDE_OK ? TIDE_OK : tide_fail(error, rc, NULL);
 }
@@ -117,26 +119,46 @@ trim_journal(struct maintenance *m)
 		    (unsigned long long)first);
 }
 
+/* The walk is long; what it finds is decided on the committer. False: it failed, or is at its end. */
+static bool
+collect_some(struct maintenance *m, struct collect *walk)
+{
+	struct tide_error error;
+	tide_err rc = shard_collect_look(m->region->shard, walk);
+
+	m->collecting = walk;
+	if (rc != TIDE_OK)
+		tide_fail(&error, rc, NULL);
+	else if (walk->n > 0)
+		rc = committer_call(m->region->committer, collect_run, m, &error);
+	if (rc != TIDE_OK)
+		complain(m, &m->collect, &error);
+	return rc == TIDE_OK && !walk->ended;
+}
+
 static void
 collect(struct maintenance *m)
 {
-	struct tide_error error;
-	tide_err rc;
+	for (int i = 0; i < COLLECT_LOOKS_MAX && !atomic_load(&m->stopping); i++)
+		if (!collect_some(m, &m->collect_walk))
+			return;
+}
+
+/* Client tokens come as fast as transactions do, and each goes after ten minutes: a walk of their own, and every turn while it lasts. */
+static void
+collect_tokens(struct maintenance *m)
+{
+	struct collect *walk = &m->token_walk;
 
 	for (int i = 0; i < COLLECT_LOOKS_MAX && !atomic_load(&m->stopping); i++) {
-		/* The walk is long; what it finds is decided on the committer. */
-		if ((rc = shard_collect_look(m->region->shard, &m->collect_walk)) != TIDE_OK) {
-			tide_fail(&error, rc, NULL);
-			complain(m, &m->collect, &error);
-			return;
-		}
-		if (m->collect_walk.ended)
-			return;
-		if (m->collect_walk.n > 0 &&
-		    committer_call(m->region->committer, collect_run, m, &error) != TIDE_OK) {
-			complain(m, &m->collect, &error);
-			return;
-		}
+		if (walk->cursor.n == 0)
+			buf_append_u64(&walk->cursor, TABLE_TOKENS);
+		if (collect_some(m, walk) && walk->cursor.n >= 8 &&
+		    bytes_u64(walk->cursor.at) == TABLE_TOKENS)
+			continue;
+		buf_clear(&walk->cursor);
+		m->tokens_ms = now_ms(m) + TOKENS_EVERY_MS;
+		return;
 	}
 }
 
@@ -280,6 +302,8 @@ maintenance_turn(struct maintenance *m)
 		collect(m);
 		m->collect_ms = now_ms(m) + COLLECT_EVERY_MS;
 	}
+	if (now_ms(m) >= m->tokens_ms)
+		collect_tokens(m);
 	if (now_ms(m) >= m->trim_ms) {
 		trim_journal(m);
 		m->trim_ms = now_ms(m) + trim_every_ms(m);
@@ -349,6 +373,7 @@ maintenance_new(struct region *region, const struct maintenance_options *options
 	m->checkpoint.what = "checkpoint";
 	m->trim.what = "trim";
 	m->collect_ms = now_ms(m) + COLLECT_EVERY_MS;
+	m->tokens_ms = now_ms(m) + TOKENS_EVERY_MS;
 	m->trim_ms = now_ms(m) + trim_every_ms(m);
 	*out = m;
 	return TIDE_OK;
@@ -360,6 +385,7 @@ maintenance_free(struct maintenance *m)
 	if (m == NULL)
 		return;
 	collect_fini(&m->collect_walk);
+	collect_fini(&m->token_walk);
 	salvage_free(m->salvage);
 	expiry_free(m->expiry);
 	free(m);

@@ -668,6 +668,49 @@ nothing_stays_behind_in_a_quiet_world(void **context)
 	world_close();
 }
 
+static tide_err
+put_token(struct commit_op *op, struct group *group, struct tide_error *error)
+{
+	const struct work *work = (const struct work *)op;
+	struct group_write token = {
+	    .table = TABLE_TOKENS, .key = bytes_of_string(work->key), .image = bytes_of_string(work->text)};
+
+	(void)error;
+	return group_transact(group, NULL, 0, &token);
+}
+
+static unsigned
+tokens(uint8_t region)
+{
+	struct shard_scan_range range = {.table = TABLE_TOKENS, .tombstones = true};
+	struct shard_scan *scan;
+	struct stored stored;
+	struct bytes key;
+	unsigned n = 0;
+
+	assert_int_equal(shard_scan_open(sim_region_api(w.region[region])->shard, &range, &scan), TIDE_OK);
+	while (shard_scan_next(scan, &key, &stored) == TIDE_OK)
+		n++;
+	shard_scan_close(scan);
+	return n;
+}
+
+static void
+client_tokens_go_by_themselves(void **context)
+{
+	(void)context;
+	world_open(6);
+	both_have_the_table();
+	assert_int_equal(call(1, put_token, "one", "1"), TIDE_OK);
+	w.now += TOKEN_KEPT_MS / 2;
+	assert_int_equal(call(1, put_token, "two", "2"), TIDE_OK);
+	w.now += TOKEN_KEPT_MS / 2;
+	UNTIL(tokens(1) == 1);
+	w.now += TOKEN_KEPT_MS / 2;
+	UNTIL(tokens(1) == 0);
+	world_close();
+}
+
 int
 main(void)
 {
@@ -684,6 +727,7 @@ main(void)
 	    cmocka_unit_test(the_same_seed_gives_the_same_trace),
 	    cmocka_unit_test(what_waits_outlives_groups_that_fail),
 	    cmocka_unit_test(nothing_stays_behind_in_a_quiet_world),
+	    cmocka_unit_test(client_tokens_go_by_themselves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
