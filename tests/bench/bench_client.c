@@ -5,9 +5,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *const names[BENCH_OP_COUNT] = {
-    "PutItem", "GetItem", "TransactWriteItems", "CreateTable", "DescribeTable"};
-
 #define POOL_BYTES 65536
 
 /* Text that does not compress well; items are cut from it, so that making a request costs little beside serving it. */
@@ -35,88 +32,6 @@ bench_attribute(uint64_t key, uint64_t attribute)
 
 	return bytes_of(pool() + (random >> 32) % POOL_BYTES,
 	    attribute < 9 ? 60 : BENCH_ITEM_BYTES - (2 + 16) - 9 * 62 - 2);
-}
-
-static void
-append_item(struct buf *out, uint64_t key)
-{
-	buf_append_format(out, "{\"pk\":{\"S\":\"user%012llu\"}", (unsigned long long)key);
-	for (uint64_t i = 0; i < 10; i++) {
-		char name[] = {',', '"', 'f', (char)('0' + i), '"', ':', '{', '"', 'S', '"', ':', '"'};
-		struct bytes text = bench_attribute(key, i);
-
-		buf_append(out, name, sizeof name);
-		buf_append(out, text.at, text.n);
-		buf_append(out, "\"}", 2);
-	}
-	buf_append_byte(out, '}');
-}
-
-static void
-append_transaction(struct buf *out, const char *table, uint64_t key)
-{
-	static uint64_t last;
-
-	buf_append_format(out, "{\"ClientRequestToken\":\"%016llx-%llu\",\"TransactItems\":[",
-	    (unsigned long long)bench_now_us(), (unsigned long long)++last);
-	for (uint64_t i = 0; i < BENCH_TRANSACT_ITEMS; i++) {
-		buf_append_format(
-		    out, "%s{\"Put\":{\"TableName\":\"%s\",\"Item\":", i == 0 ? "" : ",", table);
-		append_item(out, key * BENCH_TRANSACT_ITEMS + i);
-		buf_append_string(out, "}}");
-	}
-	buf_append_string(out, "]}");
-}
-
-static void
-append_body(struct buf *out, enum bench_op op, const char *table, uint64_t key)
-{
-	if (op == BENCH_TRANSACT) {
-		append_transaction(out, table, key);
-		return;
-	}
-	buf_append_format(out, "{\"TableName\":\"%s\"", table);
-	switch (op) {
-	case BENCH_PUT:
-		buf_append_string(out, ",\"Item\":");
-		append_item(out, key);
-		break;
-	case BENCH_GET:
-		buf_append_format(out, ",\"ConsistentRead\":true,\"Key\":{\"pk\":{\"S\":\"user%012llu\"}}",
-		    (unsigned long long)key);
-		break;
-	case BENCH_CREATE:
-		buf_append_string(out,
-		    ",\"KeySchema\":[{\"AttributeName\":\"pk\",\"KeyType\":\"HASH\"}],"
-		    "\"AttributeDefinitions\":[{\"AttributeName\":\"pk\",\"AttributeType\":\"S\"}],"
-		    "\"BillingMode\":\"PAY_PER_REQUEST\"");
-		break;
-	default:
-		break;
-	}
-	buf_append_byte(out, '}');
-}
-
-void
-bench_request(struct buf *out, enum bench_op op, const char *host, const char *table, uint64_t key)
-{
-	struct buf body = {0};
-
-	append_body(&body, op, table, key);
-	/* Headers as boto3 sends them; the signature has its shape only. */
-	buf_append_format(out,
-	    "POST / HTTP/1.1\r\nHost: %s\r\nAccept-Encoding: identity\r\n"
-	    "X-Amz-Target: DynamoDB_20120810.%s\r\nContent-Type: application/x-amz-json-1.0\r\n"
-	    "User-Agent: tidemark-bench\r\nX-Amz-Date: 20260101T000000Z\r\n"
-	    "Authorization: AWS4-HMAC-SHA256 Credential=bench/20260101/us-east-1/dynamodb/aws4_request, "
-	    "SignedHeaders=content-type;host;x-amz-date;x-amz-target, "
-	    "Signature=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\r\n"
-	    "Content-Length: %zu\r\n\r\n",
-	    host, names[op], body.n);
-	buf_append(out, body.at, body.n);
-	if (body.failed)
-		out->failed = true;
-	buf_fini(&body);
 }
 
 void

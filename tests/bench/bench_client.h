@@ -7,14 +7,47 @@
 #include "base/bytes.h"
 
 #define BENCH_ITEM_BYTES 645 /* as DynamoDB counts: names and values */
+#define BENCH_BATCH_ITEMS 25
+#define BENCH_PARTITION_ITEMS 100 /* of one partition key in the indexed table */
 
-#define BENCH_TRANSACT_ITEMS 4
+enum bench_op {
+	BENCH_PUT,
+	BENCH_GET,
+	/* On the indexed table: partition and sort key, one GSI with another partition key and all attributes. */
+	BENCH_QUERY10,
+	BENCH_QUERY100,
+	BENCH_UPDATE, /* with a condition */
+	BENCH_BATCH, /* BatchWriteItem of 25 puts */
+	BENCH_TRANSACT, /* TransactWriteItems of 4: a put, two updates, a check; with a token, as SDKs send it */
+	BENCH_CREATE,
+	BENCH_CREATE_INDEXED,
+	BENCH_DESCRIBE,
+	BENCH_OP_COUNT
+};
 
-/* TRANSACT: TransactWriteItems of as many puts, with a token of its own, as SDKs send it. */
-enum bench_op { BENCH_PUT, BENCH_GET, BENCH_TRANSACT, BENCH_CREATE, BENCH_DESCRIBE, BENCH_OP_COUNT };
+struct bench_request {
+	enum bench_op op;
+	const char *host, *table;
+	uint64_t key; /* the item's number; the others of the same request follow from it */
+	uint64_t
+	    keys; /* the table's items are 0..keys-1; a multiple of BENCH_PARTITION_ITEMS where indexed */
+	uint64_t salt; /* differs from call to call: what is written is new */
+	bool in_order; /* a batch writes its 25 items after each other: it fills the table */
+};
 
-/** Append a whole HTTP request for item number `key` of `table`. */
-void bench_request(struct buf *out, enum bench_op op, const char *host, const char *table, uint64_t key);
+/** The op that `--op` calls `name`; BENCH_OP_COUNT: none. */
+enum bench_op bench_op_named(const char *name);
+
+const char *bench_op_name(enum bench_op op);
+
+/** Whether it works on the indexed table. */
+bool bench_op_is_indexed(enum bench_op op);
+
+/** What the text of a reply that did all of its work holds; NULL: whatever has status 200. */
+const char *bench_op_reply(enum bench_op op);
+
+/** Append a whole HTTP request. */
+void bench_request_write(const struct bench_request *request, struct buf *out);
 
 /** Attribute 0..9 of item `key`: text that the caller must not change. */
 struct bytes bench_attribute(uint64_t key, uint64_t attribute);

@@ -1,5 +1,5 @@
 /*
- * A load generator: N keep-alive connections, each with one PutItem or GetItem of a 645-byte item under way.
+ * A load generator: N keep-alive connections, each with one request on items of 645 bytes under way.
  *
  * It works against every server that speaks DynamoDB's JSON protocol and prints one line of key=value pairs.
  */
@@ -18,17 +18,19 @@
 #include "bench_client.h"
 
 #define READ_BYTES 65536
+#define TAIL_BYTES 64
 
 static const char usage[] = "usage: tidemark-bench --port N [options]\n"
 			    "  --host HOST          default 127.0.0.1\n"
-			    "  --op put|get|transact\n"
-			    "                       default put; transact: 4 puts in one transaction\n"
+			    "  --op NAME            put (default), get; on the indexed table: query10,\n"
+			    "                       query100, update, batch, transact\n"
 			    "  --connections N      default 256\n"
 			    "  --seconds N          default 10\n"
 			    "  --rate N             at most N operations a second\n"
 			    "  --count N            end after N operations\n"
-			    "  --table NAME         default bench\n"
-			    "  --keys N             keys are drawn from 0..N-1; default 100000\n"
+			    "  --table NAME         default bench or bench-indexed\n"
+			    "  --keys N             keys are drawn from 0..N-1; default 100000; of the\n"
+			    "                       indexed table a multiple of 100\n"
 			    "  --first N            the first key of --sequential; default 0\n"
 			    "  --sequential         keys in order instead of at random: fills a table\n"
 			    "  --create             create the table first and wait until it is ACTIVE\n"
@@ -37,11 +39,13 @@ static const char usage[] = "usage: tidemark-bench --port N [options]\n"
 
 struct worker {
 	int fd;
+	enum bench_op op;
 	http_parser parser;
 	struct buf request;
 	size_t sent;
 	uint64_t began_us;
 	bool blocked, done, failed;
+	char tail[TAIL_BYTES]; /* the end of the reply */
 	struct worker *next_idle;
 };
 
@@ -56,7 +60,7 @@ struct run {
 
 	int epoll;
 	bool ending;
-	uint64_t started, finished, errors;
+	uint64_t started, finished, errors, salt;
 	struct bench_latency latency;
 	struct worker *workers, *idle;
 	uint64_t began_us;
@@ -69,13 +73,30 @@ static int
 on_complete(http_parser *parser)
 {
 	struct worker *w = parser->data;
+	const char *text = bench_op_reply(w->op);
 
 	w->done = true;
-	w->failed = parser->status_code != 200;
+	w->failed = parser->status_code != 200 ||
+		    (text != NULL && memmem(w->tail, sizeof w->tail, text, strlen(text)) == NULL);
 	return 0;
 }
 
-static const http_parser_settings settings = {.on_message_complete = on_complete};
+/* A reply may come in pieces, and long ones do. */
+static int
+on_body(http_parser *parser, const char *at, size_t n)
+{
+	struct worker *w = parser->data;
+
+	if (n < sizeof w->tail) {
+		memmove(w->tail, w->tail + n, sizeof w->tail - n);
+		memcpy(w->tail + sizeof w->tail - n, at, n);
+	} else {
+		memcpy(w->tail, at + n - sizeof w->tail, sizeof w->tail);
+	}
+	return 0;
+}
+
+static const http_parser_settings settings = {.on_body = on_body, .on_message_complete = on_complete};
 
 static int
 open_socket(void)
@@ -99,13 +120,14 @@ open_socket(void)
 static int
 call(enum bench_op op, char *reply, size_t room)
 {
-	struct worker w = {.fd = open_socket()};
+	struct worker w = {.fd = open_socket(), .op = op};
+	struct bench_request request = {.op = op, .host = run.host, .table = run.table};
 	size_t n = 0;
 	ssize_t got;
 
 	if (w.fd < 0)
 		return -1;
-	bench_request(&w.request, op, run.host, run.table, 0);
+	bench_request_write(&request, &w.request);
 	http_parser_init(&w.parser, HTTP_RESPONSE);
 	w.parser.data = &w;
 	if (w.request.failed || send(w.fd, w.request.at, w.request.n, MSG_NOSIGNAL) != (ssize_t)w.request.n)
@@ -125,7 +147,8 @@ create_table(void)
 {
 	static char reply[65536];
 	uint64_t until = bench_now_us() + 30000000;
-	int status = call(BENCH_CREATE, reply, sizeof reply);
+	int status =
+	    call(bench_op_is_indexed(run.op) ? BENCH_CREATE_INDEXED : BENCH_CREATE, reply, sizeof reply);
 
 	if (status != 200 && strstr(reply, "ResourceInUseException") == NULL) {
 		fprintf(stderr, "CreateTable answered %d: %s\n", status, reply);
@@ -145,7 +168,7 @@ static uint64_t
 pick_key(void)
 {
 	if (run.sequential)
-		return run.next_key++ % run.keys;
+		return (run.op == BENCH_BATCH ? BENCH_BATCH_ITEMS : 1) * run.next_key++ % run.keys;
 	run.random ^= run.random << 13;
 	run.random ^= run.random >> 7;
 	run.random ^= run.random << 17;
@@ -193,6 +216,8 @@ too_fast(void)
 static bool
 begin(struct worker *w)
 {
+	struct bench_request request;
+
 	if (run.ending || (run.count > 0 && run.started >= run.count))
 		return true;
 	if (too_fast()) {
@@ -201,8 +226,15 @@ begin(struct worker *w)
 		return true;
 	}
 	run.started++;
+	request = (struct bench_request){.op = run.op,
+	    .host = run.host,
+	    .table = run.table,
+	    .key = pick_key(),
+	    .keys = run.keys,
+	    .salt = run.salt++,
+	    .in_order = run.sequential};
 	buf_clear(&w->request);
-	bench_request(&w->request, run.op, run.host, run.table, pick_key());
+	bench_request_write(&request, &w->request);
 	w->sent = 0;
 	w->done = false;
 	w->began_us = bench_now_us();
@@ -245,6 +277,7 @@ connect_all(void)
 		}
 		http_parser_init(&w->parser, HTTP_RESPONSE);
 		w->parser.data = w;
+		w->op = run.op;
 	}
 	return true;
 }
@@ -310,30 +343,15 @@ drive(void)
 	return true;
 }
 
-static const char *const op_names[] = {
-    [BENCH_PUT] = "put", [BENCH_GET] = "get", [BENCH_TRANSACT] = "transact"};
-
-/* BENCH_OP_COUNT: there is none of that name. */
-static enum bench_op
-op_named(const char *name)
-{
-	for (size_t i = 0; i < sizeof op_names / sizeof op_names[0]; i++)
-		if (strcmp(name, op_names[i]) == 0)
-			return (enum bench_op)i;
-	return BENCH_OP_COUNT;
-}
-
 static bool
 parse_arguments(int argc, char **argv)
 {
-	enum bench_op op;
-
 	run = (struct run){.host = "127.0.0.1",
-	    .table = "bench",
 	    .connections = 256,
 	    .seconds = 10,
 	    .keys = 100000,
-	    .random = 88172645463325252u};
+	    .random = 88172645463325252u,
+	    .salt = bench_now_us()}; /* a token is used once, in later runs too */
 	for (int i = 1; i < argc; i++) {
 		const char *name = argv[i], *value;
 
@@ -350,8 +368,8 @@ parse_arguments(int argc, char **argv)
 			run.port = value;
 		else if (strcmp(name, "--table") == 0)
 			run.table = value;
-		else if (strcmp(name, "--op") == 0 && (op = op_named(value)) != BENCH_OP_COUNT)
-			run.op = op;
+		else if (strcmp(name, "--op") == 0)
+			run.op = bench_op_named(value);
 		else if (strcmp(name, "--connections") == 0)
 			run.connections = (uint32_t)strtoul(value, NULL, 10);
 		else if (strcmp(name, "--seconds") == 0)
@@ -371,7 +389,10 @@ parse_arguments(int argc, char **argv)
 		else
 			return false;
 	}
-	return run.port != NULL && run.connections > 0 && run.keys > 0;
+	if (run.table == NULL)
+		run.table = bench_op_is_indexed(run.op) ? "bench-indexed" : "bench";
+	return run.port != NULL && run.connections > 0 && run.keys > 0 && run.op <= BENCH_TRANSACT &&
+	       (!bench_op_is_indexed(run.op) || run.keys % BENCH_PARTITION_ITEMS == 0);
 }
 
 int
@@ -401,7 +422,7 @@ main(int argc, char **argv)
 	printf(
 	    "op=%s connections=%u seconds=%.2f ops=%llu errors=%llu ops_per_s=%.0f p50_us=%llu p99_us=%llu "
 	    "server_cpu_us_per_op=%.1f client_cpu_us_per_op=%.1f\n",
-	    op_names[run.op], run.connections, (double)us / 1e6, (unsigned long long)run.finished,
+	    bench_op_name(run.op), run.connections, (double)us / 1e6, (unsigned long long)run.finished,
 	    (unsigned long long)run.errors, (double)run.finished * 1e6 / (double)us,
 	    (unsigned long long)bench_latency_at(&run.latency, 0.5),
 	    (unsigned long long)bench_latency_at(&run.latency, 0.99),
