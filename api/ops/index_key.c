@@ -178,19 +178,31 @@ index_key_check_update(const struct table *table, const struct value *before, co
 
 /* --- paths --- */
 
-tide_err
-index_key_check_paths(const struct table *table, const struct expr_condition *condition,
+static tide_err
+check_paths(const struct expr_key_schema *schema, const struct expr_condition *condition,
     const struct expr_projection *projection, const struct expr_update *update, struct tide_error *error)
 {
 	tide_err rc;
 
-	for (uint32_t i = 0; i < table->n_indexes; i++) {
-		struct expr_key_schema schema = index_key_schema(&table->indexes[i]);
+	if ((rc = expr_condition_check_paths(condition, schema, error)) != TIDE_OK ||
+	    (rc = expr_projection_check_paths(projection, schema, error)) != TIDE_OK)
+		return rc;
+	return expr_update_check_paths(update, schema, error);
+}
 
-		if ((rc = expr_condition_check_paths(condition, &schema, error)) != TIDE_OK ||
-		    (rc = expr_projection_check_paths(projection, &schema, error)) != TIDE_OK ||
-		    (rc = expr_update_check_paths(update, &schema, error)) != TIDE_OK)
-			return rc;
+tide_err
+index_key_check_paths(const struct table *table, const struct expr_condition *condition,
+    const struct expr_projection *projection, const struct expr_update *update, struct tide_error *error)
+{
+	struct expr_key_schema schema = {.partition = table->partition.name,
+	    .partition_type = table->partition.type,
+	    .sort = table->has_sort ? table->sort.name : BYTES_NONE,
+	    .sort_type = table->sort.type};
+	tide_err rc = check_paths(&schema, condition, projection, update, error);
+
+	for (uint32_t i = 0; i < table->n_indexes && rc == TIDE_OK; i++) {
+		schema = index_key_schema(&table->indexes[i]);
+		rc = check_paths(&schema, condition, projection, update, error);
 	}
-	return TIDE_OK;
+	return rc;
 }

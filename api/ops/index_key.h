@@ -18,7 +18,7 @@ tide_err index_key_check_put(const struct table *table, const struct value *item
 tide_err index_key_check_update(const struct table *table, const struct value *before,
     const struct value *after, struct tide_error *error);
 
-/** Keys of indexes are scalars: nothing looks inside them. All but the table may be NULL. TIDE_VALIDATION. */
+/** Keys of the table and of its indexes are scalars: nothing looks inside them. All but the table may be NULL. TIDE_VALIDATION. */
 tide_err index_key_check_paths(const struct table *table, const struct expr_condition *condition,
     const struct expr_projection *projection, const struct expr_update *update, struct tide_error *error);
 

@@ -1,6 +1,7 @@
 /* BatchGetItem: up to 100 items of any tables, until 16 MB; what is left goes back as UnprocessedKeys. */
 #include "api/ops/batch_items.h"
 #include "api/ops/capacity.h"
+#include "api/ops/index_key.h"
 #include "api/ops/item_key.h"
 #include "api/ops/item_read.h"
 #include "api/ops/legacy_shapes.h"
@@ -134,7 +135,8 @@ find_table(struct batch *batch, struct batch_table *wanted, struct tide_error *e
 			return rc;
 		keys[i] = wanted->keys[i].key.bytes;
 	}
-	return item_keys_check_distinct(keys, wanted->n, error);
+	rc = index_key_check_paths(wanted->table, NULL, wanted->projection, NULL, error);
+	return rc == TIDE_OK ? item_keys_check_distinct(keys, wanted->n, error) : rc;
 }
 
 static tide_err

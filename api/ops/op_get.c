@@ -1,5 +1,6 @@
 /* GetItem: answered on the I/O thread, from the store. */
 #include "api/ops/capacity.h"
+#include "api/ops/index_key.h"
 #include "api/ops/item_key.h"
 #include "api/ops/item_read.h"
 #include "api/ops/legacy_shapes.h"
@@ -49,6 +50,9 @@ prepare(struct get *get, struct tide_error *error)
 	if (get->table == NULL)
 		return error->code;
 	if ((rc = item_key_of_key(arena, get->table, &key, &get->key, error)) != TIDE_OK)
+		return rc;
+	rc = index_key_check_paths(get->table, NULL, get->projection, NULL, error);
+	if (rc != TIDE_OK)
 		return rc;
 	capacity_begin(&get->used, get->table, METER_READ, capacity_report_read(body));
 	return capacity_admit(request, &get->used, NULL, error);

@@ -284,6 +284,11 @@ def test_filters_take_no_key_of_the_index_and_nothing_looks_inside_one(client, p
     assert invalid(client.scan, TableName=people, FilterExpression="attribute_exists(city[0])") == inside
     key = {"pk": {"S": "p1"}, "sk": {"N": "1"}}
     values = {":v": {"S": "a"}}
+    of_table = inside.replace("IndexKey: city", "Key: pk")
+    assert invalid(client.get_item, TableName=people, Key=key, ProjectionExpression="city.x") == inside
+    assert invalid(client.get_item, TableName=people, Key=key, ProjectionExpression="pk.x") == of_table
+    assert invalid(client.batch_get_item, RequestItems={people: {"Keys": [key], "ProjectionExpression": "city[1]"}}) == inside
+    assert invalid(client.delete_item, TableName=people, Key=key, ConditionExpression="attribute_exists(pk.x)") == of_table
     assert invalid(client.update_item, TableName=people, Key=key, UpdateExpression="SET city.x = :v", ExpressionAttributeValues=values) == inside
     assert invalid(client.put_item, TableName=people, Item=key, ConditionExpression="attribute_exists(city.x)") == inside
 
