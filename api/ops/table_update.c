@@ -438,6 +438,20 @@ apply_create(struct region *region, struct group *group, struct table *table,
 	return rc == TIDE_OK ? catalog_write_wanted(group, table, target, true) : rc;
 }
 
+/* Two sentences: Terraform takes the first for a replica that is gone already, and goes on. */
+static tide_err
+not_a_replica(const struct table *table, const char *target, struct tide_error *error)
+{
+	if (table->n_replicas <= 1)
+		return tide_fail(error, TIDE_VALIDATION,
+		    "Replica specified in the Replica Update or Replica Delete action of the request was not "
+		    "found.");
+	return tide_fail(error, TIDE_VALIDATION,
+	    "Update global table operation failed because one or more replicas were not part of the global "
+	    "table. Please retry the request without these replicas: [%s].",
+	    target);
+}
+
 static tide_err
 apply_change(struct region *region, struct group *group, struct table *table,
     const struct table_update *update, const char *target, struct tide_error *error)
@@ -446,10 +460,7 @@ apply_change(struct region *region, struct group *group, struct table *table,
 	tide_err rc;
 
 	if (r == NULL || !r->wanted)
-		return tide_fail(error, TIDE_VALIDATION,
-		    "Update global table operation failed because one or more replicas were not part of the "
-		    "global table. Please retry the request without these replicas: [%s].",
-		    target);
+		return not_a_replica(table, target, error);
 	if ((rc = check_override(region, table, update, error)) != TIDE_OK)
 		return rc;
 	return catalog_write_override(group, table, target, update->read_override);
@@ -461,11 +472,7 @@ apply_delete(struct group *group, struct table *table, const char *target, struc
 	const struct replica *r = table_replica(table, target);
 
 	if (r == NULL)
-		return tide_fail(error, TIDE_VALIDATION,
-		    "Update global table operation failed because one or more replicas were not part of the "
-		    "global table. Please retry the "
-		    "request without these replicas: [%s].",
-		    target);
+		return not_a_replica(table, target, error);
 	if (!r->wanted)
 		return in_use(table, "updated", error);
 	if (r->deletion_protection)

@@ -438,6 +438,10 @@ def test_a_replica_comes_lives_and_goes(cluster):
     one.create_table(TableName=name, **ON_DEMAND)
     for i in range(20):
         one.put_item(TableName=name, Item={"pk": {"S": str(i)}})
+    # Terraform looks for these words when a replica is gone before it deletes it.
+    assert invalid(one.update_table, TableName=name, ReplicaUpdates=[{"Delete": {"RegionName": "eu-west-1"}}]) == (
+        "Replica specified in the Replica Update or Replica Delete action of the request was not found."
+    )
     updated = one.update_table(TableName=name, ReplicaUpdates=[{"Create": {"RegionName": "eu-west-1"}}])["TableDescription"]
     assert updated["TableStatus"] == "UPDATING"
     wait_for(lambda: replicas(one, name) == {"eu-west-1": "ACTIVE"}, "eu-west-1 ACTIVE")
