@@ -124,7 +124,7 @@ class Terraform:
         return done
 
     def apply(self, text):
-        """What is applied is read back as it was asked for: a second plan is empty."""
+        """What is applied is read back as it was asked for: a second plan is empty. How many resources were added, changed, destroyed."""
         (self.folder / "main.tf").write_text(text.replace("RUN", RUN))
         done = self("apply", "-auto-approve", "-input=false")
         again = self("plan", "-detailed-exitcode", "-input=false", ok=(0, 2))
@@ -336,3 +336,72 @@ def test_tables_from_the_first_apply_to_destroy(terraform, front, regions):
         assert not {scores, carts} & set(client.list_tables()["TableNames"])
     # What fails here fails at AWS too: a table that is not there any more, one that is still being changed.
     assert [s for s in front[1] if s[1] >= 500] == []
+
+
+# A replica as a resource of its own, made through a provider for its region at the same URL; a policy, a tag, on-demand maximums.
+MEMBERS = """
+resource "aws_dynamodb_table" "orders" {
+  name             = "Orders-RUN"
+  billing_mode     = "PAY_PER_REQUEST"
+  hash_key         = "id"
+  stream_enabled   = true
+  stream_view_type = "NEW_AND_OLD_IMAGES"
+  attribute {
+    name = "id"
+    type = "S"
+  }
+  attribute {
+    name = "day"
+    type = "S"
+  }
+  global_secondary_index {
+    name            = "byDay"
+    hash_key        = "day"
+    projection_type = "ALL"
+    on_demand_throughput {
+      max_read_request_units  = 50
+      max_write_request_units = 60
+    }
+  }
+  on_demand_throughput {
+    max_read_request_units  = 100
+    max_write_request_units = 100
+  }
+  lifecycle {
+    ignore_changes = [replica, tags, tags_all]
+  }
+}
+resource "aws_dynamodb_table_replica" "orders" {
+  provider         = aws.eu
+  global_table_arn = aws_dynamodb_table.orders.arn
+  tags             = { Pozo = "Amargo" }
+}
+resource "aws_dynamodb_tag" "orders" {
+  resource_arn = aws_dynamodb_table.orders.arn
+  key          = "team"
+  value        = "shop"
+}
+resource "aws_dynamodb_resource_policy" "orders" {
+  resource_arn = aws_dynamodb_table.orders.arn
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Principal = { AWS = "arn:aws:iam::000000000000:root" }, Action = "dynamodb:GetItem", Resource = aws_dynamodb_table.orders.arn }]
+  })
+}
+"""
+
+
+@pytest.mark.skipif(not os.environ.get("TIDEMARK_LONG"), reason="TIDEMARK_LONG is not set: a second provider takes another minute")
+def test_replicas_and_policies_as_resources(terraform, regions):
+    here, there = (r.client() for r in regions)
+    orders = f"Orders-{RUN}"
+    alias = (terraform.folder / "provider.tf").read_text().split("provider", 2)[2]
+    text = MEMBERS + "provider" + alias.replace('"us-east-1"', '"eu-west-1"').replace('"aws" {', '"aws" {\n  alias = "eu"')
+    assert terraform.apply(text) == ("4", "0", "0")
+    assert [r["RegionName"] for r in here.describe_table(TableName=orders)["Table"]["Replicas"]] == ["eu-west-1"]
+    copy = there.describe_table(TableName=orders)["Table"]
+    assert there.list_tags_of_resource(ResourceArn=copy["TableArn"])["Tags"] == [{"Key": "Pozo", "Value": "Amargo"}]
+    assert copy["GlobalSecondaryIndexes"][0]["OnDemandThroughput"] == {"MaxReadRequestUnits": 50, "MaxWriteRequestUnits": 60}
+    # The replica goes first; the table, which remembers it, is told that it is gone.
+    terraform("destroy", "-auto-approve", "-input=false")
+    assert all(orders not in client.list_tables()["TableNames"] for client in (here, there))
