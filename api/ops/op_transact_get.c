@@ -1,5 +1,6 @@
 /* TransactGetItems: up to 100 items as they are at one moment, answered on the I/O thread. */
 #include "api/ops/capacity.h"
+#include "api/ops/index_key.h"
 #include "api/ops/item_key.h"
 #include "api/ops/item_read.h"
 #include "api/ops/transact.h"
@@ -106,6 +107,9 @@ check_keys(struct transact_get *transact, bool *cancelled, struct tide_error *er
 	for (uint32_t i = 0; i < transact->n; i++) {
 		struct get *get = &transact->gets[i];
 
+		rc = index_key_check_paths(get->table, NULL, get->projection, NULL, error);
+		if (rc != TIDE_OK)
+			return rc;
 		rc = item_key_of_key(arena, get->table, &get->value, &get->key, error);
 		if (rc != TIDE_OK && (rc != TIDE_VALIDATION || transact_is_upfront(error)))
 			return rc;

@@ -205,3 +205,34 @@ def test_the_resource_layer(region, tables):
     resource.meta.client.transact_write_items(TransactItems=[{"Put": {"TableName": a, "Item": {"pk": "resource", "tags": {"x", "y"}}}}])
     assert resource.Table(a).get_item(Key={"pk": "resource"})["Item"]["tags"] == {"x", "y"}
     assert TypeSerializer().serialize({"x", "y"})["SS"]
+
+
+def test_indexes_and_collections(client):
+    name = "transact-" + uuid.uuid4().hex[:12]
+    client.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk", "kind")],
+        LocalSecondaryIndexes=[
+            {
+                "IndexName": "kinds",
+                "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "kind", "KeyType": "RANGE"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    try:
+        items = [put(name, "a", sk={"S": n}, kind={"S": "x"}) for n in ("1", "2")]
+        answer = client.transact_write_items(TransactItems=items, ReturnItemCollectionMetrics="SIZE")
+        assert answer["ItemCollectionMetrics"] == {name: [{"ItemCollectionKey": {"pk": {"S": "a"}}, "SizeEstimateRangeGB": [0.0, 1.0]}] * 2}
+        found = client.query(TableName=name, IndexName="kinds", KeyConditionExpression="pk = :p AND kind = :k", ExpressionAttributeValues={":p": {"S": "a"}, ":k": {"S": "x"}})
+        assert found["Count"] == 2
+        reasons = cancelled(client.transact_write_items, TransactItems=[put(name, "b", sk={"S": "1"}), put(name, "b", sk={"S": "2"}, kind={"N": "5"})])
+        mismatch = "One or more parameter values were invalid: Type mismatch for Index Key kind Expected: S Actual: N IndexName: kinds"
+        assert reasons == [{"Code": "None"}, {"Code": "ValidationError", "Message": mismatch}]
+        with pytest.raises(ClientError, match="A value specified for a secondary index key is not supported"):
+            client.transact_write_items(TransactItems=[put(name, "b", sk={"S": "1"}, kind={"S": ""})])
+    finally:
+        client.delete_table(TableName=name)
