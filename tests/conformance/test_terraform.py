@@ -113,7 +113,7 @@ class Terraform:
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "TF_"))}
         self.environment |= {"TF_CLI_CONFIG_FILE": str(folder / "cli.tfrc"), "TF_IN_AUTOMATION": "1", "HOME": str(folder)}
         # Every command starts the provider up to three times, which takes most of the time, half of it for collecting garbage.
-        self.environment["GOGC"] = "400"
+        self.environment["GOGC"] = "800"
         (folder / "provider.tf").write_text(PROVIDER.replace("URL", url))
 
     def __call__(self, *arguments, ok=(0,)):
