@@ -12,8 +12,8 @@ buf_fini(struct buf *buf)
 	*buf = (struct buf){0};
 }
 
-uint8_t *
-buf_reserve(struct buf *buf, size_t more)
+static __attribute__((noinline)) uint8_t *
+grow(struct buf *buf, size_t more)
 {
 	size_t room = buf->room == 0 ? 256 : buf->room;
 	uint8_t *at;
@@ -35,12 +35,27 @@ buf_reserve(struct buf *buf, size_t more)
 	return buf->at + buf->n;
 }
 
+/* A reply is hundreds of small appends: nearly always there is room, and what grows stays out of the way. */
+static inline uint8_t *
+reserve(struct buf *buf, size_t more)
+{
+	if (__builtin_expect(more < buf->room - buf->n && !buf->failed, 1))
+		return buf->at + buf->n;
+	return grow(buf, more);
+}
+
+uint8_t *
+buf_reserve(struct buf *buf, size_t more)
+{
+	return reserve(buf, more);
+}
+
 void
 buf_append(struct buf *buf, const void *from, size_t n)
 {
 	uint8_t *to;
 
-	if (n == 0 || (to = buf_reserve(buf, n)) == NULL)
+	if (n == 0 || (to = reserve(buf, n)) == NULL)
 		return;
 	memcpy(to, from, n);
 	buf->n += n;
@@ -49,7 +64,12 @@ buf_append(struct buf *buf, const void *from, size_t n)
 void
 buf_append_byte(struct buf *buf, uint8_t byte)
 {
-	buf_append(buf, &byte, 1);
+	uint8_t *to = reserve(buf, 1);
+
+	if (to == NULL)
+		return;
+	*to = byte;
+	buf->n++;
 }
 
 void
@@ -81,8 +101,12 @@ void
 buf_append_u32(struct buf *buf, uint32_t v)
 {
 	uint8_t b[4] = {(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v};
+	uint8_t *to = reserve(buf, sizeof b);
 
-	buf_append(buf, b, sizeof b);
+	if (to == NULL)
+		return;
+	memcpy(to, b, sizeof b);
+	buf->n += sizeof b;
 }
 
 void

@@ -53,7 +53,34 @@ a_buffer_grows_and_keeps_its_content(void **state)
 	assert_null(buf_reserve(&buf, SIZE_MAX));
 	assert_int_equal(buf_check(&buf), TIDE_NOMEM);
 	buf_append_string(&buf, "dropped");
+	buf_append_byte(&buf, 'd');
+	buf_append_u32(&buf, 1);
+	buf_append_u64(&buf, 1);
 	assert_int_equal(buf.n, 3);
+	buf_fini(&buf);
+}
+
+/* Read calls build keys on the stack: realloc must not see those bytes. */
+static void
+a_buffer_is_filled_to_the_last_byte_before_it_grows(void **state)
+{
+	uint8_t room[8];
+	struct buf buf = {.at = room, .room = sizeof room};
+
+	(void)state;
+	buf_append_byte(&buf, 1);
+	buf_append(&buf, "two", 3);
+	buf_append_u32(&buf, 5);
+	assert_ptr_equal(buf.at, room);
+	assert_int_equal(buf_check(&buf), TIDE_OK);
+	assert_memory_equal(room, ((uint8_t[]){1, 't', 'w', 'o', 0, 0, 0, 5}), sizeof room);
+
+	buf = (struct buf){0};
+	for (unsigned i = 0; i < 2000; i++)
+		buf_append_byte(&buf, (uint8_t)i);
+	assert_int_equal(buf.n, 2000);
+	for (unsigned i = 0; i < 2000; i++)
+		assert_int_equal(buf.at[i], (uint8_t)i);
 	buf_fini(&buf);
 }
 
@@ -168,6 +195,7 @@ main(void)
 	    cmocka_unit_test(an_error_carries_its_exception_and_sentence),
 	    cmocka_unit_test(bytes_order_is_memcmp_then_length),
 	    cmocka_unit_test(a_buffer_grows_and_keeps_its_content),
+	    cmocka_unit_test(a_buffer_is_filled_to_the_last_byte_before_it_grows),
 	    cmocka_unit_test(an_arena_keeps_to_its_limit),
 	    cmocka_unit_test(what_is_packed_is_unpacked),
 	    cmocka_unit_test(garbage_is_refused),
