@@ -58,7 +58,8 @@ take_state(struct group *group, const struct wire_hello *hello)
 			    replica_loads((enum replica_state)state->tables[i].state,
 				(enum table_rejoin)state->tables[i].rejoin)};
 		for (uint32_t i = 0; i < state->n_dead; i++)
-			dead[i] = (struct told_dead){state->dead[i].region, state->dead[i].incarnation};
+			dead[i] = (struct told_dead){
+			    state->dead[i].region, state->dead[i].incarnation, state->dead[i].nonce};
 		rc = group_heard(group, state->id, tables, state->n_tables, dead, state->n_dead);
 	}
 	free(tables);

@@ -89,7 +89,8 @@ add_dead(struct arena *arena, const struct shard_view *view, struct wire_state *
 	if ((out->dead = arena_calloc(arena, (view->n_dead + 1) * sizeof *out->dead)) == NULL)
 		return TIDE_NOMEM;
 	for (uint32_t i = 0; i < view->n_dead; i++)
-		out->dead[out->n_dead++] = (struct wire_through){view->dead[i].region, view->dead[i].through};
+		out->dead[out->n_dead++] =
+		    (struct wire_dead){view->dead[i].region, view->dead[i].through, view->dead[i].nonce};
 	return TIDE_OK;
 }
 

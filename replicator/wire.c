@@ -90,6 +90,17 @@ fields_through(struct io *io, struct wire_through *t)
 	io_close(io, around);
 }
 
+static void
+fields_dead(struct io *io, struct wire_dead *d)
+{
+	struct io_array around = io_open(io);
+
+	io_u8(io, &d->region);
+	io_u16(io, &d->incarnation);
+	io_u64(io, &d->nonce);
+	io_close(io, around);
+}
+
 /* An array of structs: what is around each is the same for all. */
 #define ITEMS(io, items, n, max, fields)                                                                     \
 	do {                                                                                                 \
@@ -112,7 +123,7 @@ message_state(struct io *io, struct wire_state *s)
 	ITEMS(io, s->members, s->n_members, MEMBERS_MAX, fields_member);
 	ITEMS(io, s->questions, s->n_questions, WIRE_TABLES_MAX, fields_question);
 	ITEMS(io, s->closed, s->n_closed, MEMBERS_MAX, fields_through);
-	ITEMS(io, s->dead, s->n_dead, MEMBERS_MAX, fields_through);
+	ITEMS(io, s->dead, s->n_dead, MEMBERS_MAX, fields_dead);
 }
 
 static void

@@ -120,10 +120,17 @@ struct wire_question {
 	struct bytes staying; /* region numbers, a byte each */
 };
 
-/* Of a region, its journals up to this incarnation: known to be dead, or closed. */
+/* Of a region, its journals up to this incarnation are closed. */
 struct wire_through {
 	uint8_t region;
 	uint16_t incarnation;
+};
+
+/* Of a region, its journals up to this incarnation are known to be dead. */
+struct wire_dead {
+	uint8_t region;
+	uint16_t incarnation;
+	uint64_t nonce; /* of the incarnation after it, which lives; 0: the region was declared lost */
 };
 
 struct wire_state {
@@ -139,7 +146,7 @@ struct wire_state {
 	uint32_t n_questions;
 	struct wire_through *closed; /* nobody is asked for these */
 	uint32_t n_closed;
-	struct wire_through *dead; /* the deaths that were known at that moment */
+	struct wire_dead *dead; /* the deaths that were known at that moment */
 	uint32_t n_dead;
 };
 

@@ -201,9 +201,13 @@ shard__nobody_has_more(const struct shard *shard, struct jid origin, uint64_t ta
 	return true;
 }
 
-/* A death that another region knows is one for us. Of ours: then this journal is over. */
+/*
+ * A death that another region knows is one for us. Of ours: then this journal is over. Where it is known by the incarnation that came
+ * after, that one is a member from now on, and is waited for before we have heard it ourselves: to take the region for lost would close
+ * without it what it holds, and let us write before it counts us.
+ */
 static tide_err
-hear_of_death(struct group *group, uint8_t from, uint8_t region, uint16_t through)
+hear_of_death(struct group *group, uint8_t from, uint8_t region, uint16_t through, uint64_t lives)
 {
 	const struct fold *work = &group->shard->work;
 	const struct member_fold *member = fold_member(work, region);
@@ -212,6 +216,8 @@ hear_of_death(struct group *group, uint8_t from, uint8_t region, uint16_t throug
 		return TIDE_OK;
 	if (region == jid_region(work->id))
 		return through == jid_incarnation(work->id) ? group_fork(group, FORK_LOST, from, 0) : TIDE_OK;
+	if (lives != 0)
+		return group_note_member(group, region, (uint16_t)(through + 1), lives, false);
 	return group_note_member(group, region, through,
 	    member != NULL && member->incarnation == through ? member->nonce : 0, true);
 }
@@ -228,7 +234,8 @@ hear_of_deaths(struct group *group)
 			continue;
 		for (unsigned r = 1; r <= REGION_NUMBER_MAX && rc == TIDE_OK; r++)
 			if (told->dead[r] != 0)
-				rc = hear_of_death(group, (uint8_t)y, (uint8_t)r, told->dead[r]);
+				rc = hear_of_death(
+				    group, (uint8_t)y, (uint8_t)r, told->dead[r], told->lives[r]);
 	}
 	return rc;
 }

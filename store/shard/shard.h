@@ -281,6 +281,7 @@ struct member_view {
 struct told_dead {
 	uint8_t region;
 	uint16_t through;
+	uint64_t nonce; /* of its next incarnation, which lives; 0: it was declared lost, and there is none */
 };
 
 /* Why this journal must not be written any more. */

@@ -24,6 +24,7 @@ struct told {
 	uint32_t n;
 	uint16_t dead[REGION_NUMBER_MAX +
 		      1]; /* by region: its journals up to this incarnation are dead, it knew */
+	uint64_t lives[REGION_NUMBER_MAX + 1]; /* and the nonce of the next one; 0: it is lost */
 };
 
 struct told_list {

@@ -109,8 +109,10 @@ group_heard(struct group *group, struct jid origin, const struct told_table *tab
 	struct told *told;
 	tide_err rc = add(&group->heard, origin, tables, n, &told);
 
-	for (uint32_t i = 0; i < n_dead && rc == TIDE_OK; i++)
+	for (uint32_t i = 0; i < n_dead && rc == TIDE_OK; i++) {
 		told->dead[dead[i].region] = dead[i].through;
+		told->lives[dead[i].region] = dead[i].nonce;
+	}
 	return rc;
 }
 

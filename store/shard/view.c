@@ -83,15 +83,23 @@ copy_members(struct arena *arena, struct shard *shard, struct shard_view *out)
 }
 
 static tide_err
-copy_dead(struct arena *arena, const struct fold *live, struct shard_view *out)
+copy_dead(struct arena *arena, const struct shard *shard, struct shard_view *out)
 {
+	const struct fold *live = &shard->live;
+	const struct member_fold *member;
 	uint16_t through;
+	uint64_t nonce;
 
 	if ((out->dead = arena_alloc(arena, REGION_NUMBER_MAX * sizeof *out->dead)) == NULL)
 		return TIDE_NOMEM;
-	for (unsigned r = 1; r <= REGION_NUMBER_MAX; r++)
-		if ((through = fold_dead_through(live, (uint8_t)r)) != 0)
-			out->dead[out->n_dead++] = (struct told_dead){(uint8_t)r, through};
+	for (unsigned r = 1; r <= REGION_NUMBER_MAX; r++) {
+		if ((through = fold_dead_through(live, (uint8_t)r)) == 0)
+			continue;
+		nonce = shard->nonce;
+		if ((member = fold_member(live, (uint8_t)r)) != NULL)
+			nonce = member->lost ? 0 : member->nonce;
+		out->dead[out->n_dead++] = (struct told_dead){(uint8_t)r, through, nonce};
+	}
 	return TIDE_OK;
 }
 
@@ -121,7 +129,7 @@ copy_fold(struct shard *shard, struct arena *arena, struct shard_view *out)
 		if ((rc = copy_table(
 			 arena, live, live->tables[out->n_tables], &out->tables[out->n_tables])) != TIDE_OK)
 			return rc;
-	if ((rc = copy_dead(arena, live, out)) != TIDE_OK)
+	if ((rc = copy_dead(arena, shard, out)) != TIDE_OK)
 		return rc;
 	return copy_members(arena, shard, out);
 }

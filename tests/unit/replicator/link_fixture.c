@@ -20,7 +20,8 @@ make_state(const struct state_of_region *from, uint8_t region, bool hello, uint1
 	    .tables = tables,
 	    .n_tables = from->n_tables,
 	    .members = members};
-	struct wire_through dead = {EU, from->eu_dead}, closed = {EU, from->eu_closed};
+	struct wire_through closed = {EU, from->eu_closed};
+	struct wire_dead dead = {EU, from->eu_dead, EU};
 	struct wire_question question = from->question;
 	struct wire_message message = {0};
 	struct link_state *out;

@@ -19,6 +19,7 @@ static struct wire_table tables[] = {
 static struct wire_member members[] = {{1, 1, 5, true, false, 0}, {2, 3, 1ULL << 63, false, true, 501}};
 static struct wire_question questions[] = {{100, 9, {(const uint8_t *)"\2\3", 2}}};
 static struct wire_through closed[] = {{2, 65535}};
+static struct wire_dead dead[] = {{2, 65534, 1ULL << 63}};
 static struct wire_wanted wanted[] = {{1, 5}, {2, 0}};
 static struct wire_told told[] = {{1, 3, {entries, 2, 2}}, {2, 0, {NULL, 0, 0}}};
 static uint64_t ids[] = {1, 2, UINT64_MAX};
@@ -29,7 +30,7 @@ static struct wire_loading loadings[] = {{100, 2, {(const uint8_t *)"loading", 7
 
 #define STATE                                                                                                \
 	{                                                                                                    \
-		{0x01000100}, 5, {6}, 7, tables, 2, members, 2, questions, 1, closed, 1, closed, 1           \
+		{0x01000100}, 5, {6}, 7, tables, 2, members, 2, questions, 1, closed, 1, dead, 1             \
 	}
 #define RECORDS                                                                                              \
 	{                                                                                                    \

@@ -231,6 +231,31 @@ a_death_is_learned_from_others(void **state)
 	arena_fini(&arena);
 }
 
+/* Region 3 hears from region 2 that region 1 was born again, before it hears region 1 itself. */
+static void
+a_death_that_the_next_incarnation_told_is_no_loss(void **state)
+{
+	struct shard_view view;
+	struct world world;
+	struct arena arena;
+	struct jid dead = a_lost_region(&world);
+
+	(void)state;
+	arena_init(&arena, 0);
+	note(&world, 2, 1, false);
+	assert_int_equal(pull_journal(&world, 3, 2, dead), TIDE_OK);
+	tell(&world, 3, 2);
+	assert_int_equal(shard_view(world.shard[3], &arena, &view), TIDE_OK);
+	assert_true(view.members[0].region == 1 && view.members[0].incarnation == 2 &&
+		    view.members[0].nonce == shard_nonce(world.shard[1]) && !view.members[0].lost);
+	/* What it holds by now is not known: nothing is closed without its word. */
+	assert_int_equal(closed(&world, 3, 1), 0);
+	tell(&world, 3, 1);
+	assert_int_equal(closed(&world, 3, 1), 1);
+	world_close(&world);
+	arena_fini(&arena);
+}
+
 /* Nothing of a region that was declared lost is taken, so that its return cannot open what was closed. */
 static void
 a_lost_region_that_comes_back_is_not_listened_to(void **state)
@@ -435,6 +460,7 @@ main(void)
 	    cmocka_unit_test(a_region_not_yet_heard_of_is_waited_for),
 	    cmocka_unit_test(an_answer_that_knew_fewer_deaths_does_not_count),
 	    cmocka_unit_test(a_death_is_learned_from_others),
+	    cmocka_unit_test(a_death_that_the_next_incarnation_told_is_no_loss),
 	    cmocka_unit_test(a_lost_region_that_comes_back_is_not_listened_to),
 	    cmocka_unit_test(a_dependency_on_a_closed_journal_is_void),
 	    cmocka_unit_test(tombstones_go_in_later_incarnations_too),
