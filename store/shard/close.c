@@ -212,7 +212,9 @@ hear_of_death(struct group *group, uint8_t from, uint8_t region, uint16_t throug
 	const struct fold *work = &group->shard->work;
 	const struct member_fold *member = fold_member(work, region);
 
-	if (through <= fold_dead_through(work, region))
+	/* One that we know as lost may live again. */
+	if (through < fold_dead_through(work, region) ||
+	    (through == fold_dead_through(work, region) && (lives == 0 || member == NULL || !member->lost)))
 		return TIDE_OK;
 	if (region == jid_region(work->id))
 		return through == jid_incarnation(work->id) ? group_fork(group, FORK_LOST, from, 0) : TIDE_OK;

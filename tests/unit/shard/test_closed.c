@@ -256,6 +256,57 @@ a_death_that_the_next_incarnation_told_is_no_loss(void **state)
 	arena_fini(&arena);
 }
 
+/*
+ * Region 1 is a member under its second journal and alone has a record of region 3, which is lost. Region 2 has not met region 1 since and
+ * hears of its death from region 4: not of a region that is lost, but of one to wait for.
+ */
+static void
+a_region_born_again_is_waited_for_before_it_is_met(void **state)
+{
+	enum { UNKNOWN, FORMER_KNOWN, DECLARED_LOST, CASES };
+
+	(void)state;
+	for (int had = 0; had < CASES; had++) {
+		struct shard_view view;
+		struct world world;
+		struct arena arena;
+		struct jid dead;
+
+		arena_init(&arena, 0);
+		world_open(&world, 4, "leveldb");
+		world_table(&world, USER_TABLE);
+		if (had == FORMER_KNOWN)
+			note(&world, 2, 1, false);
+		if (had == DECLARED_LOST)
+			note(&world, 2, 1, true);
+		lose(&world);
+		dead = shard_id(world.shard[3]);
+		put(&world, 3, "a", "1");
+		assert_int_equal(pull(&world, 1, 3, 3), TIDE_OK);
+		region_stop(&world, 3, false);
+		note(&world, 1, 3, true);
+		note(&world, 2, 3, true);
+		note(&world, 4, 3, true);
+		note(&world, 4, 1, false);
+		tell(&world, 2, 4);
+		assert_int_equal(shard_view(world.shard[2], &arena, &view), TIDE_OK);
+		assert_int_equal(view.members[0].region, 1);
+		assert_int_equal(view.members[0].incarnation, 2);
+		assert_true(view.members[0].nonce == shard_nonce(world.shard[1]));
+		assert_false(view.members[0].lost);
+		assert_int_equal(closed(&world, 2, 3), 0);
+		tell(&world, 2, 1);
+		assert_int_equal(closed(&world, 2, 3), 0);
+		assert_int_equal(pull_journal(&world, 2, 1, dead), TIDE_OK);
+		assert_string_equal(get(&world, 2, "a"), "1");
+		tell(&world, 2, 1);
+		assert_int_equal(closed(&world, 2, 3), 1);
+		region_start(&world, 3);
+		world_close(&world);
+		arena_fini(&arena);
+	}
+}
+
 /* Nothing of a region that was declared lost is taken, so that its return cannot open what was closed. */
 static void
 a_lost_region_that_comes_back_is_not_listened_to(void **state)
@@ -461,6 +512,7 @@ main(void)
 	    cmocka_unit_test(an_answer_that_knew_fewer_deaths_does_not_count),
 	    cmocka_unit_test(a_death_is_learned_from_others),
 	    cmocka_unit_test(a_death_that_the_next_incarnation_told_is_no_loss),
+	    cmocka_unit_test(a_region_born_again_is_waited_for_before_it_is_met),
 	    cmocka_unit_test(a_lost_region_that_comes_back_is_not_listened_to),
 	    cmocka_unit_test(a_dependency_on_a_closed_journal_is_void),
 	    cmocka_unit_test(tombstones_go_in_later_incarnations_too),
