@@ -17,7 +17,7 @@ import pytest
 from conftest import ROOT
 
 SEED = int(os.environ.get("TIDEMARK_SEED", 1))
-REQUESTS = int(os.environ.get("TIDEMARK_REQUESTS", 20_000 if os.environ.get("TIDEMARK_LONG") else 300))
+REQUESTS = int(os.environ.get("TIDEMARK_REQUESTS", 20_000 if os.environ.get("TIDEMARK_LONG") else 600))
 LEGACY = int(os.environ.get("TIDEMARK_LEGACY", 25))
 SHOWN_MAX = 20
 

@@ -12,7 +12,7 @@ import pytest
 from generate_partiql import TABLE, TABLES, PartiqlGenerator
 
 SEED = int(os.environ.get("TIDEMARK_SEED", 1))
-STATEMENTS = int(os.environ.get("TIDEMARK_STATEMENTS", 10_000 if os.environ.get("TIDEMARK_LONG") else 300))
+STATEMENTS = int(os.environ.get("TIDEMARK_STATEMENTS", 10_000 if os.environ.get("TIDEMARK_LONG") else 600))
 SHOWN_MAX = 20
 
 

@@ -9,7 +9,7 @@ import pytest
 from generate_transactions import TransactionGenerator
 
 SEED = int(os.environ.get("TIDEMARK_SEED", 1))
-REQUESTS = int(os.environ.get("TIDEMARK_TRANSACTIONS", 10_000 if os.environ.get("TIDEMARK_LONG") else 300))
+REQUESTS = int(os.environ.get("TIDEMARK_TRANSACTIONS", 10_000 if os.environ.get("TIDEMARK_LONG") else 600))
 SHOWN_MAX = 20
 
 
