@@ -115,7 +115,7 @@ def ask(server, operation, body):
         return server.all_pages(operation, body)  # entries with one key have another order: so have the pages
     if operation != "Scan":
         return server.call(operation, body)
-    total, segment = body.get("TotalSegments"), body.get("Segment")
+    total, segment = (int(v) if isinstance(v, float) else v for v in (body.get("TotalSegments"), body.get("Segment")))  # 1.5 is read as 1
     if not (isinstance(total, int) and isinstance(segment, int) and 0 <= segment < total <= SEGMENTS_MAX):
         return server.all_pages(operation, body)
     whole = None
