@@ -101,6 +101,18 @@ needs_rejoin(struct group *group, const struct table_view *view, struct tide_err
 	return TIDE_OK;
 }
 
+/* A new replica begins again with another snapshot. What only it has it keeps: then the snapshot is merged with it. */
+static tide_err
+load_anew(struct group *group, uint64_t table)
+{
+	uint32_t n;
+
+	log_warn("REPL-NEEDS-BOOTSTRAP", "table=%016llx", (unsigned long long)table);
+	if (shard_table_state(group_shard(group), table) == REPLICA_CATCHUP && group_alone_with(group, table))
+		return group_rejoin_start(group, table, &n);
+	return group_table_state(group, table, REPLICA_CREATING);
+}
+
 /* The records that the table needs are kept nowhere any more: it has to be loaded from a snapshot. */
 static tide_err
 boot_run(struct commit_op *op, struct group *group, struct tide_error *error)
@@ -119,10 +131,8 @@ boot_run(struct commit_op *op, struct group *group, struct tide_error *error)
 	if (ask->restart)
 		return TIDE_OK; /* it was loaded to the end meanwhile */
 	if ((view.state == REPLICA_CATCHUP && view.rejoin == REJOIN_NONE) ||
-	    (view.state == REPLICA_ACTIVE && is_fresh(&view))) {
-		log_warn("REPL-NEEDS-BOOTSTRAP", "table=%016llx", (unsigned long long)ask->table);
-		return group_table_state(group, ask->table, REPLICA_CREATING);
-	}
+	    (view.state == REPLICA_ACTIVE && is_fresh(&view)))
+		return load_anew(group, ask->table);
 	/* It holds up all that follows beside it until it has rejoined; then it leaves again. */
 	if (view.state == REPLICA_LEAVING &&
 	    (rc = group_table_state(group, ask->table, REPLICA_ACTIVE)) != TIDE_OK)

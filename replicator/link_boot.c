@@ -290,20 +290,26 @@ link__boot_peer_down(struct link *link, uint64_t now, struct peer *peer)
 /* --- what is to be done --- */
 
 static bool
+readable(const struct wire_table *table)
+{
+	return table->state == REPLICA_ACTIVE || table->state == REPLICA_LEAVING;
+}
+
+/* The replica there, if it can be loaded from; else NULL. */
+static const struct wire_table *
 serves(const struct peer *peer, uint64_t id)
 {
 	const struct wire_table *table;
 
 	if (peer->state != PEER_UP || (table = link__table(peer->hello->state, id)) == NULL)
-		return false;
-	return table->state == REPLICA_ACTIVE || table->state == REPLICA_LEAVING;
+		return NULL;
+	return readable(table) || table->state == REPLICA_CATCHUP ? table : NULL;
 }
 
-/* Of how many journals does this peer have more than the replica that fell behind? */
+/* Of how many journals is there more than in the replica that fell behind? */
 static uint32_t
-gain(const struct peer *peer, const struct wire_table *ours)
+gain(const struct wire_table *theirs, const struct wire_table *ours)
 {
-	const struct wire_table *theirs = link__table(peer->hello->state, ours->id);
 	uint32_t n = 0;
 
 	for (size_t i = 0; i < theirs->vector.n; i++)
@@ -314,7 +320,8 @@ gain(const struct peer *peer, const struct wire_table *ours)
 
 /*
  * Begin at another peer each time, so that one bad source does not hold the table up for ever. A replica that fell behind takes the one
- * that has most of what it misses. Those that have nothing of it fell behind, too, and are no use while another may come.
+ * that has most of what it misses. Those that have nothing of it fell behind, too, and are no use while another may come. Neither is one
+ * that catches up itself, which may begin again at any moment: unless it is alone in having what is missing.
  */
 static struct peer *
 any_source(struct link *link, const struct boot *boot, const struct wire_table *table)
@@ -325,15 +332,16 @@ any_source(struct link *link, const struct boot *boot, const struct wire_table *
 
 	for (uint32_t i = 0; i < link->options.n_peers; i++) {
 		struct peer *peer = &link->peers[(i + boot->generation) % link->options.n_peers];
+		const struct wire_table *theirs = serves(peer, boot->table);
 		uint32_t n;
 
 		all_up &= peer->state == PEER_UP;
-		if (!serves(peer, boot->table))
+		if (theirs == NULL)
 			continue;
-		if (table->rejoin != REJOIN_LOADING)
+		if (table->rejoin != REJOIN_LOADING && readable(theirs))
 			return peer;
 		/* Behind the others, but before those of no use: the one that failed last. */
-		n = gain(peer, table);
+		n = table->rejoin != REJOIN_LOADING ? 0 : gain(theirs, table);
 		n = n == 0 ? 1 : peer->region == boot->failed ? 2 : 2 + n;
 		if (n > most) {
 			most = n;

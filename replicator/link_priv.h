@@ -78,6 +78,7 @@ struct pull {
 	uint8_t avoid; /* a source that failed, until avoid_until */
 	uint64_t avoid_until;
 	uint64_t idle_since;
+	uint64_t spread_since; /* nobody can relay what is left of it */
 	uint64_t looked, look_at; /* the news at which sources were last compared */
 	uint64_t behind, applied_seq, level_at; /* level_at: when all that the source had was applied */
 	char reason[LINK_REASON_MAX];
@@ -237,6 +238,9 @@ struct pull *link__pull_find(const struct link *link, struct jid origin);
 
 /* link_source.c */
 struct peer *link__source(struct link *link, uint64_t now, const struct pull *pull);
+uint64_t link__spread(
+    const struct link *link, struct jid origin); /* the table to load of it; 0: none has to be */
+bool link__has_more(const struct link *link, const struct peer *peer, struct jid origin); /* as a relay */
 const struct wire_table *link__table(const struct wire_state *state, uint64_t id);
 
 /* link_boot.c */

@@ -10,6 +10,7 @@
 #define FLOOR_WAIT_MS 1000
 #define HELD_MS_MIN 2
 #define LOOK_MS 500
+#define SPREAD_MS 5000 /* a replica that is loading may become one that relays */
 
 static const uint8_t successors[PULL_STATES] = {
     [PULL_IDLE] = 1 << PULL_OPENING | 1 << PULL_IDLE | 1 << PULL_WAIT,
@@ -172,6 +173,23 @@ forgettable(const struct link *link, uint64_t now, const struct pull *pull)
 	       now - pull->idle_since > FORGET_MS;
 }
 
+/* Of a dead journal that nobody can relay as a whole a table has to be loaded. */
+static void
+look_for_spread(struct link *link, uint64_t now, struct pull *pull)
+{
+	uint64_t table = link__dead(link, pull->origin) ? link__spread(link, pull->origin) : 0;
+
+	if (table == 0)
+		pull->spread_since = 0;
+	else if (pull->spread_since == 0)
+		pull->spread_since = now;
+	else if (now - pull->spread_since > SPREAD_MS) {
+		pull->spread_since = now;
+		link__floor_found(
+		    link, now, JID_NONE, table); /* this one only: the others' records may still come */
+	}
+}
+
 void
 link__pulls_scan(struct link *link, uint64_t now)
 {
@@ -187,6 +205,8 @@ link__pulls_scan(struct link *link, uint64_t now)
 			    link, pull, PULL_IDLE); /* what others hold of it is its history now */
 		if (pull->used && forgettable(link, now, pull))
 			pull->used = false;
+		if (pull->used)
+			look_for_spread(link, now, pull);
 	}
 	scan_ours(link, now);
 	for (uint32_t i = 0; i < link->options.n_peers; i++)
@@ -503,12 +523,20 @@ outdated(struct link *link, uint64_t now, struct pull *pull)
 	       !link__is_later(better, pull->origin);
 }
 
-/* Nothing more comes of a relay for a journal that is dead, and no session is worth keeping for it. */
+/*
+ * Nothing more comes of a relay for a journal that is dead: no session is worth keeping for it, and another relay may have what this one
+ * has not.
+ */
 static bool
 exhausted(struct link *link, uint64_t now, const struct pull *pull)
 {
-	return pull->filled == 0 && pull->head > 0 && pull->behind == 0 && link__dead(link, pull->origin) &&
-	       link__source(link, now, pull) == NULL;
+	struct peer *other;
+
+	if (pull->filled > 0 || pull->head == 0 || pull->behind > 0 || !link__dead(link, pull->origin))
+		return false;
+	other = link__source(link, now, pull);
+	return other == NULL || (other != pull->source && link__has_more(link, other, pull->origin) &&
+				    !link__has_more(link, pull->source, pull->origin));
 }
 
 static bool

@@ -81,22 +81,41 @@ knows_deaths(const struct wire_state *ours, const struct wire_state *theirs)
 	return true;
 }
 
+/* A member that is there, unless it was declared lost. */
+static bool
+counts(const struct link *link, const struct peer *peer)
+{
+	const struct wire_member *member = link__member(link, peer->region);
+
+	return member == NULL || !member->lost;
+}
+
+static bool
+all_know_deaths(const struct link *link)
+{
+	for (uint32_t i = 0; i < link->options.n_peers; i++) {
+		const struct peer *peer = &link->peers[i];
+
+		if (counts(link, peer) &&
+		    (peer->state != PEER_UP || !knows_deaths(link->state->state, peer->hello->state)))
+			return false;
+	}
+	return true;
+}
+
 bool
 link_level(const struct link *link, struct jid origin, uint64_t id)
 {
 	const struct wire_table *table = link->state == NULL ? NULL : link__table(link->state->state, id);
 
-	if (table == NULL || !link__dead(link, origin))
+	if (table == NULL || !link__dead(link, origin) || !all_know_deaths(link))
 		return false;
 	for (uint32_t i = 0; i < link->options.n_peers; i++) {
 		const struct peer *peer = &link->peers[i];
-		const struct wire_member *member = link__member(link, peer->region);
 		const struct wire_table *there;
 
-		if (member != NULL && member->lost)
+		if (!counts(link, peer))
 			continue;
-		if (peer->state != PEER_UP || !knows_deaths(link->state->state, peer->hello->state))
-			return false;
 		there = link__table(peer->hello->state, id);
 		if (there != NULL && there->state != REPLICA_ABSENT &&
 		    vector_get(&there->vector, origin).seq > vector_get(&table->vector, origin).seq)
@@ -129,6 +148,74 @@ can_relay(const struct link *link, const struct peer *peer, struct jid origin)
 	return true;
 }
 
+/* The first of our tables that keeps this peer from relaying the origin, and how many there are; 0: none. */
+static uint64_t
+in_the_way(const struct link *link, const struct peer *peer, struct jid origin, uint32_t *n)
+{
+	const struct wire_state *ours = link->state->state;
+	uint64_t first = 0;
+
+	*n = 0;
+	for (uint32_t i = 0; i < ours->n_tables; i++) {
+		const struct wire_table *table = &ours->tables[i], *other;
+
+		if (!follows(table))
+			continue;
+		other = link__table(peer->hello->state, table->id);
+		if ((other != NULL && (other->state == REPLICA_ACTIVE || other->state == REPLICA_LEAVING)) ||
+		    link_level(link, origin, table->id))
+			continue;
+		if ((*n)++ == 0)
+			first = table->id;
+	}
+	return first;
+}
+
+static bool
+holds_more(const struct link *link, const struct peer *peer, struct jid origin)
+{
+	const struct wire_state *ours = link->state->state;
+
+	for (uint32_t i = 0; i < ours->n_tables; i++) {
+		const struct wire_table *table = &ours->tables[i], *other;
+
+		if (follows(table) && (other = link__table(peer->hello->state, table->id)) != NULL &&
+		    other->state != REPLICA_ABSENT &&
+		    vector_get(&other->vector, origin).seq > vector_get(&table->vector, origin).seq)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What is left of a dead journal may be spread: each table's last records with another region, none of which holds all our tables, so that
+ * nobody can send them in their order; or with a replica that catches up, which has them from a snapshot. Then a table has to be
+ * loaded from where it is, whichever leaves the least in the way of one that can relay the others.
+ */
+uint64_t
+link__spread(const struct link *link, struct jid origin)
+{
+	uint32_t fewest = UINT32_MAX, n;
+	uint64_t table = 0;
+
+	if (link->state == NULL || !link__dead(link, origin) || link__closed(link, origin) ||
+	    !all_know_deaths(link))
+		return 0;
+	for (uint32_t i = 0; i < link->options.n_peers; i++) {
+		const struct peer *peer = &link->peers[i];
+		uint64_t first;
+
+		if (!counts(link, peer) || !holds_more(link, peer, origin))
+			continue;
+		first = in_the_way(link, peer, origin, &n);
+		if (n < fewest) {
+			fewest = n;
+			table = first;
+		}
+	}
+	return table;
+}
+
 /* By how many tables, and how far at most, this peer has more of the origin than we. */
 static uint64_t
 more_than_we(const struct link *link, const struct peer *peer, struct jid origin)
@@ -150,6 +237,12 @@ more_than_we(const struct link *link, const struct peer *peer, struct jid origin
 			most = seq;
 	}
 	return most;
+}
+
+bool
+link__has_more(const struct link *link, const struct peer *peer, struct jid origin)
+{
+	return more_than_we(link, peer, origin) > 0;
 }
 
 /* Do our tables stand apart in this origin's journal? Then one that catches up waits to hear how far all is complete. */

@@ -201,6 +201,46 @@ shard__nobody_has_more(const struct shard *shard, struct jid origin, uint64_t ta
 	return true;
 }
 
+/* Has it said of its replica of that table that it can be read, and has as much of that journal? */
+static bool
+keeps(const struct told *told, uint64_t table, const struct vector_entry *ours)
+{
+	const struct told_table *there = told == NULL ? NULL : told_table_of(told, table);
+
+	return there != NULL && (there->state == REPLICA_ACTIVE || there->state == REPLICA_LEAVING) &&
+	       vector_get(&there->vector, ours->origin).seq >= ours->mark.seq;
+}
+
+static bool
+kept_elsewhere(const struct shard *shard, uint64_t table, const struct vector_entry *ours)
+{
+	struct jid journal;
+
+	for (unsigned y = 1; y <= REGION_NUMBER_MAX; y++)
+		if (shard__waited_for(shard, (uint8_t)y, &journal) &&
+		    (keeps(shard__heard(shard, journal), table, ours) ||
+			keeps(shard__told(shard, journal), table, ours)))
+			return true;
+	return false;
+}
+
+bool
+group_alone_with(const struct group *group, uint64_t id)
+{
+	const struct shard *shard = group->shard;
+	const struct table_fold *table = fold_table(&shard->work, id);
+
+	/* Closed or not: that nobody has more than we does not say that anybody has as much. */
+	for (size_t i = 0; table != NULL && i < table->vector.n; i++) {
+		const struct vector_entry *entry = &table->vector.entries[i];
+
+		if (entry->mark.seq > 0 && !jid_same(entry->origin, shard->work.id) &&
+		    fold_dead(&shard->work, entry->origin) && !kept_elsewhere(shard, id, entry))
+			return true;
+	}
+	return false;
+}
+
 /*
  * A death that another region knows is one for us. Of ours: then this journal is over. Where it is known by the incarnation that came
  * after, that one is a member from now on, and is waited for before we have heard it ourselves: to take the region for lost would close

@@ -209,6 +209,12 @@ tide_err group_load_restart(struct group *group, uint64_t table);
 tide_err group_rejoin_needed(struct group *group, uint64_t table, bool *fresh);
 
 /**
+ * Has this replica records of a dead journal that no readable replica elsewhere is known to have? Then it must not be given up: after
+ * a while nobody could have them.
+ */
+bool group_alone_with(const struct group *group, uint64_t table);
+
+/**
  * The operator wants it back: a snapshot is to be loaded beside the replica (group_load), then both are merged. Does nothing where that
  * is under way. For any shared replica in ACTIVE or CATCHUP, needed or not. `table` 0: all that need it. `*n`: how many began.
  * Errors     TIDE_NOTFOUND: no such replica. TIDE_NOMEM.

@@ -154,6 +154,53 @@ level(const struct fold *fold, const struct table_fold *table)
 	return true;
 }
 
+/* The least mark that all tables in CATCHUP have of that journal. */
+static struct mark
+least_mark(const struct fold *fold, struct jid origin)
+{
+	struct mark least = {UINT64_MAX, {0}}, mark;
+
+	for (size_t i = 0; i < fold->n_tables; i++) {
+		const struct table_fold *table = fold->tables[i];
+
+		if (table->state != REPLICA_CATCHUP || !table->shared)
+			continue;
+		mark = vector_get(&table->position, origin);
+		if (mark.seq < least.seq)
+			least = mark;
+	}
+	return least;
+}
+
+/*
+ * A region without a readable table stands nowhere: a cut of nothing is complete to wherever its loaded tables are. Nobody would tell it of
+ * a dead journal of which those lack nothing, and no unit could be applied whose writer had seen that journal.
+ */
+static tide_err
+stand_with_loaded(struct fold *fold)
+{
+	const struct table_fold *loaded = NULL;
+	tide_err rc = TIDE_OK;
+
+	for (size_t i = 0; i < fold->n_tables; i++) {
+		const struct table_fold *table = fold->tables[i];
+
+		if (!table->shared)
+			continue;
+		if (table->state == REPLICA_ACTIVE || table->state == REPLICA_LEAVING)
+			return TIDE_OK;
+		if (table->state == REPLICA_CATCHUP)
+			loaded = table;
+	}
+	for (size_t i = 0; loaded != NULL && i < loaded->position.n && rc == TIDE_OK; i++) {
+		struct jid origin = loaded->position.entries[i].origin;
+
+		if (!jid_same(origin, fold->id))
+			rc = vector_raise(&fold->position, origin, least_mark(fold, origin));
+	}
+	return rc;
+}
+
 tide_err
 group_align(struct group *group, bool *changed)
 {
@@ -161,6 +208,8 @@ group_align(struct group *group, bool *changed)
 	tide_err rc;
 
 	*changed = false;
+	if ((rc = stand_with_loaded(work)) != TIDE_OK)
+		return rc;
 	for (size_t i = 0; i < work->n_tables; i++) {
 		struct table_fold *table = work->tables[i];
 

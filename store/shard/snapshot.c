@@ -35,7 +35,8 @@ take(struct snapshot *snapshot, const struct table_fold *table)
 	tide_err rc;
 
 	if ((rc = vector_copy(&snapshot->info.vector, &table->vector)) != TIDE_OK ||
-	    (rc = vector_copy(&snapshot->info.position, &live->position)) != TIDE_OK ||
+	    (rc = vector_copy(&snapshot->info.position,
+		 table->state == REPLICA_CATCHUP ? &table->position : &live->position)) != TIDE_OK ||
 	    (rc = vector_set(&snapshot->info.position, live->id, own)) != TIDE_OK)
 		return rc;
 	snapshot->info.clock = live->clock;
@@ -57,7 +58,8 @@ snapshot_open(struct shard *shard, uint64_t id, struct snapshot **out)
 	snapshot->table = id;
 	pthread_mutex_lock(&shard->lock);
 	table = fold_table(&shard->live, id);
-	if (table == NULL || (table->state != REPLICA_ACTIVE && table->state != REPLICA_LEAVING))
+	/* One that catches up is as exact as one that can be read, and may have what no other has. */
+	if (table == NULL || is_staged(id) || !replica_follows(table->state))
 		rc = TIDE_NOTFOUND;
 	else
 		rc = take(snapshot, table);

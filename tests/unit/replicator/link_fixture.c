@@ -98,17 +98,24 @@ answer_state(struct fixture *f, const struct state_of_region *state)
 }
 
 void
-greet(struct fixture *f, uint8_t region, const struct state_of_region *state)
+answer_hello(struct fixture *f, const struct state_of_region *state)
 {
 	struct state_of_region theirs = *state;
+	uint8_t region = f->last.source;
 
 	theirs.nonce = theirs.nonce == US ? region : theirs.nonce;
 	theirs.eu_incarnation = theirs.ap_incarnation = 0;
+	link_hello_came(f->link, f->now, f->last.ticket, make_state(&theirs, region, true, 1));
+	link_check(f->link);
+}
+
+void
+greet(struct fixture *f, uint8_t region, const struct state_of_region *state)
+{
 	link_peer_up(f->link, f->now, region);
 	assert_true(wants(f, LINK_HELLO));
 	assert_int_equal(f->last.source, region);
-	link_hello_came(f->link, f->now, f->last.ticket, make_state(&theirs, region, true, 1));
-	link_check(f->link);
+	answer_hello(f, state);
 }
 
 void

@@ -62,6 +62,9 @@ void answer_state(struct fixture *f, const struct state_of_region *state);
 /* That peer comes up and is greeted, and answers; it knows of no other regions. */
 void greet(struct fixture *f, uint8_t region, const struct state_of_region *state);
 
+/* The peer answers the hello that was wanted last; it knows of no other regions. */
+void answer_hello(struct fixture *f, const struct state_of_region *state);
+
 /* What was wanted last fails. */
 void fail_last(struct fixture *f, tide_err code, uint64_t table);
 

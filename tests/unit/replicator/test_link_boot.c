@@ -153,6 +153,37 @@ a_replica_that_fell_behind_loads_from_who_has_what_it_misses(void **state)
 	assert_int_equal(f->last.snapshot, 0);
 }
 
+/* What only a replica that catches up has is loaded from it; a new replica waits for one that can be read while one may come. */
+static void
+a_replica_that_catches_up_is_a_source_where_no_other_will_do(void **state)
+{
+	for (int fresh = 0; fresh < 2; fresh++) {
+		struct state_of_region ours = with_user_table(5, 5, REJOIN_LOADING);
+		struct state_of_region readable = with_user_table(5, 5, REJOIN_NONE);
+		struct state_of_region alone = with_user_table(9, 5, REJOIN_NONE);
+		struct fixture *f;
+
+		assert_int_equal(setup((void **)&f), 0);
+		alone.tables[2].state = REPLICA_CATCHUP;
+		if (fresh) {
+			ours.tables[2] = (struct table_line){USER_TABLE, REPLICA_CREATING, 0, 0};
+			readable.n_tables = 2;
+		}
+		link_local_up(f->link, f->now);
+		answer_state(f, &ours);
+		greet(f, AP, &alone);
+		if (fresh)
+			assert_false(wants(f, LINK_READ));
+		greet(f, EU, &readable);
+		pass(f, 100);
+		assert_true(wants(f, LINK_READ));
+		assert_int_equal(f->last.source, AP);
+		assert_int_equal(f->last.table, USER_TABLE);
+		teardown((void **)&f);
+	}
+	(void)state;
+}
+
 static void
 a_source_that_failed_comes_after_the_others(void **state)
 {
@@ -212,6 +243,7 @@ main(void)
 	    T(all_tables_that_miss_records_of_that_journal_are_named),
 	    T(a_replica_that_fell_behind_loads_from_who_has_what_it_misses),
 	    T(a_source_that_failed_comes_after_the_others),
+	    T(a_replica_that_catches_up_is_a_source_where_no_other_will_do),
 	    T(each_staying_region_is_asked_and_its_yes_passed_on),
 	};
 

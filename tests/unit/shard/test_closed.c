@@ -140,6 +140,94 @@ nothing_is_closed_while_a_replica_loads(void **state)
 }
 
 static void
+load_all(struct world *world, unsigned to, unsigned from, uint64_t table, uint64_t id)
+{
+	struct snapshot *snapshot;
+
+	assert_int_equal(snapshot_open(world->shard[from], table, &snapshot), TIDE_OK);
+	while (!load_step(world, to, snapshot, from, table, id))
+		;
+	snapshot_close(snapshot);
+}
+
+static bool
+alone_with(struct world *world, unsigned region)
+{
+	struct group *group = group_open(world->shard[region]);
+	bool alone = group_alone_with(group, USER_TABLE);
+
+	assert_int_equal(group_commit(group, NULL), TIDE_OK);
+	return alone;
+}
+
+/* Region 4 has loaded what region 2 alone had of the dead journal; then region 2 is lost, too, and region 4 has no such records to send. */
+static void
+what_only_a_replica_that_catches_up_has_is_loaded_from_it(void **state)
+{
+	struct world world;
+
+	(void)state;
+	a_lost_region_of(&world, 4);
+	for (unsigned r = 2; r <= 4; r++)
+		note(&world, r, 1, false);
+	set_state(&world, 4, USER_TABLE, REPLICA_CREATING);
+	load_all(&world, 4, 2, USER_TABLE, 7);
+	assert_int_equal(shard_table_state(world.shard[4], USER_TABLE), REPLICA_CATCHUP);
+	note(&world, 4, 2, false);
+	tell(&world, 4, 2);
+	assert_false(alone_with(&world, 4)); /* region 2 can be read */
+	region_stop(&world, 2, false);
+	for (unsigned r = 1; r <= 4; r++)
+		if (r != 2)
+			note(&world, r, 2, true);
+	tell_all(&world);
+	assert_true(alone_with(&world, 4));
+	assert_int_equal(closed(&world, 3, 1), 0);
+	rejoin_start(&world, 3, USER_TABLE);
+	load_all(&world, 3, 4, USER_TABLE, 8);
+	rejoin_merge(&world, 3);
+	assert_string_equal(get(&world, 3, "d"), "1");
+	assert_null(get(&world, 3, "a"));
+	tell_all(&world);
+	assert_int_equal(closed(&world, 3, 1), 1);
+	region_start(&world, 2);
+	world_close(&world);
+}
+
+/* Nothing can be read there yet, and nobody has more of the dead journal: nobody will tell how far it is complete. */
+static void
+a_region_whose_tables_all_catch_up_stands_where_they_do(void **state)
+{
+	static const uint64_t tables[] = {TABLE_CATALOG, TABLE_CONFLICTS, USER_TABLE};
+	struct tide_error error = {0};
+	struct world world;
+	struct group *group;
+	bool changed;
+
+	(void)state;
+	a_lost_region_of(&world, 4);
+	for (unsigned r = 2; r <= 4; r++)
+		note(&world, r, 1, false);
+	region_stop(&world, 4, false);
+	region_wipe(&world, 4);
+	region_start(&world, 4);
+	note(&world, 4, 1, false);
+	for (unsigned i = 0; i < 3; i++)
+		set_state(&world, 4, tables[i], REPLICA_CREATING);
+	for (unsigned i = 0; i < 3; i++)
+		load_all(&world, 4, 2, tables[i], 7 + i);
+	put(&world, 2, "x", "2"); /* its writer had seen all that region 2 has of the dead journal */
+	group = group_open(world.shard[4]);
+	assert_int_equal(group_align(group, &changed), TIDE_OK);
+	assert_int_equal(group_commit(group, &error), TIDE_OK);
+	assert_int_equal(pull(&world, 4, 2, 2), TIDE_OK);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(shard_table_state(world.shard[4], tables[i]), REPLICA_ACTIVE);
+	assert_string_equal(get(&world, 4, "x"), "2");
+	world_close(&world);
+}
+
+static void
 what_is_closed_is_durable(void **state)
 {
 	struct tide_error error;
@@ -508,6 +596,8 @@ main(void)
 	    cmocka_unit_test(a_journal_is_closed_when_all_know_and_nobody_has_more),
 	    cmocka_unit_test(nothing_is_closed_while_a_replica_loads),
 	    cmocka_unit_test(what_is_closed_is_durable),
+	    cmocka_unit_test(what_only_a_replica_that_catches_up_has_is_loaded_from_it),
+	    cmocka_unit_test(a_region_whose_tables_all_catch_up_stands_where_they_do),
 	    cmocka_unit_test(a_region_not_yet_heard_of_is_waited_for),
 	    cmocka_unit_test(an_answer_that_knew_fewer_deaths_does_not_count),
 	    cmocka_unit_test(a_death_is_learned_from_others),
