@@ -55,7 +55,7 @@ struct session {
 struct kept_snapshot {
 	uint64_t id, table;
 	struct snapshot *snapshot;
-	bool busy;
+	bool busy, read_all;
 	uint64_t used_at;
 };
 

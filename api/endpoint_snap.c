@@ -14,25 +14,34 @@ find(struct endpoint *endpoint, uint64_t id)
 	return NULL;
 }
 
+/* Does this snapshot give way before that one? One that was read to its end does first: nobody needs it, but for a lost answer. */
+static bool
+goes_first(const struct kept_snapshot *kept, const struct kept_snapshot *other)
+{
+	if (other == NULL || kept->read_all != other->read_all)
+		return other == NULL || kept->read_all;
+	return kept->used_at < other->used_at;
+}
+
 /* Under the lock: a place for a new one; a snapshot that nobody reads goes when all are taken. */
 static struct kept_snapshot *
 place(struct endpoint *endpoint, struct snapshot **closed)
 {
-	struct kept_snapshot *oldest = NULL;
+	struct kept_snapshot *first = NULL;
 
 	for (uint32_t i = 0; i < SNAPSHOTS_MAX; i++) {
 		struct kept_snapshot *kept = &endpoint->snapshots[i];
 
 		if (kept->snapshot == NULL)
 			return kept;
-		if (!kept->busy && (oldest == NULL || kept->used_at < oldest->used_at))
-			oldest = kept;
+		if (!kept->busy && goes_first(kept, first))
+			first = kept;
 	}
-	if (oldest == NULL || endpoint__now(endpoint) - oldest->used_at < SESSION_IDLE_MS)
+	if (first == NULL || (!first->read_all && endpoint__now(endpoint) - first->used_at < SESSION_IDLE_MS))
 		return NULL;
-	*closed = oldest->snapshot;
-	oldest->snapshot = NULL;
-	return oldest;
+	*closed = first->snapshot;
+	first->snapshot = NULL;
+	return first;
 }
 
 static tide_err
@@ -119,6 +128,7 @@ snap__read(struct answer *answer)
 		answer_send(answer, &reply);
 	pthread_mutex_lock(&endpoint->lock);
 	kept->busy = false;
+	kept->read_all |= rc == TIDE_OK && reply.piece.done;
 	kept->used_at = endpoint__now(endpoint);
 	pthread_mutex_unlock(&endpoint->lock);
 	buf_fini(&unit);

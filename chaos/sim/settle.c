@@ -175,6 +175,10 @@ converged(struct world *world, char *why, size_t room)
 			snprintf(why, room, "r%u takes its clock for wrong", r);
 			return false;
 		}
+		if (fold_rejoining(&world_api(world, r)->shard->live)) {
+			snprintf(why, room, "r%u is on its way back", r);
+			return false;
+		}
 		if (replicas_pending(world, r, why, room))
 			return false;
 	}
