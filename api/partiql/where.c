@@ -187,15 +187,15 @@ is_type(struct ql_builder *b, struct expr_builder *tree, const struct ql_node *n
 static tide_err
 in_list(struct ql_builder *b, struct expr_builder *tree, const struct ql_node *node, struct expr_node **out)
 {
-	const struct ql_node *right = node->args->next, *first;
+	const struct ql_node *right = node->args->next, *first = NULL;
 	struct expr_list list = {0};
 	struct expr_node *left;
 	tide_err rc;
 
 	if (right->op == QL_LIST || right->op == QL_TUPLE || right->op == QL_BAG)
 		first = right->args;
-	else
-		first = right->parens ? right : NULL; /* ('a') */
+	if (first == NULL && right->parens)
+		first = right; /* ('a'), ([]) */
 	if (first == NULL || right->op == QL_SELECT)
 		return ql_fail(b, BYTES_NONE,
 		    "IN operator must have a left hand argument of type Variable Reference and right hand "

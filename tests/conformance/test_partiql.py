@@ -356,7 +356,7 @@ CONDITIONS = {
         "attribute_exists(ss)", "ATTRIBUTE_NOT_EXISTS (nope)", "NOT attribute_exists(nope)", "attribute_exists(m.sub)", 'attribute_exists("ss")',
         "attribute_exists(l[0])", "(attribute_exists(nope) OR attribute_exists(ss))", "size(s) = 3", "attribute_type(ss, 'SS')", "contains(l, 'a')",
         "contains(s, 'tr')", "begins_with(s, 'st')", "nul IS NULL", "s IS NOT NULL", "flag IS BOOL", "s IS STRING", "n IS NUMERIC", "m IS STRUCT", "m IS TUPLE",
-        "l IS LIST", "nope IS MISSING", "s IS NOT MISSING", "n BETWEEN 1 AND 9", "n NOT BETWEEN 6 AND 9", "n IN [1, 5]", "n IN (5)", "n NOT IN [1]",
+        "l IS LIST", "nope IS MISSING", "s IS NOT MISSING", "n BETWEEN 1 AND 9", "n NOT BETWEEN 6 AND 9", "n IN [1, 5]", "n IN (5)", "n NOT IN [1]", "s NOT IN ([])",
         "n = 5.0", "n = 5e0", "5 = n", "n <> 4", "n != 4", "n > - - 4", "n BETWEEN - 2 AND +5", "m.sub = 'x'", "m['sub'] = 'x'", "l[0] = 'a'", "ss = <<'c','b','a'>>",
         "l = ['a', 2]", "m = {'sub': 'x'}", "flag = true", "nul = null", "s = 'it''s' OR s = 'str'", "attribute_exists(nope) = false", "true = attribute_exists(n)",
         "attribute_exists(n) <> 1", "contains(nope, 'z') = false", "(n BETWEEN 0 AND 5) = true", "(n = 7 OR s = 'x') = false",

@@ -13,6 +13,7 @@ WORDINGS = [
     ("statement-position", r"(Unrecognized function: \S+|The (first|second) argument to SET_\S+ must .*?)( at \d+:\d+:\d+)", r"\1"),
     ("statement-position", r"(Number (overflow|underflow)\. .*) under root.*", r"\1"),
     ("statement-position", r"Attempting to store more than 38 significant digits in a Number under root.*", "(DynamoDB only supports precision up to 38 digits|Attempting to store more than 38 significant digits in a Number).*"),
+    ("number-wording", "Number overflow.*", "DynamoDB only supports precision up to 38 digits"),
     ("statement-position", "(Nesting Levels have exceeded supported limits) under root.*", r"\1"),
     ("statement-position", "Empty bags are not supported", r"Empty bags are not supported at \d+:\d+:\d+"),
     ("statement-position", r"(.* under (key )?root)\[.*", r"\1.*"),
@@ -100,7 +101,7 @@ def explain(operation, body, x, y, a, b):
     if y.status == 500:
         return "local-500"
     if x.type == y.type == "TransactionCanceledException" and "CancellationReasons" in y.body:
-        return explain_members(canonical(x.body["CancellationReasons"]), canonical(y.body["CancellationReasons"]))
+        return explain_members(canonical(compare.in_order(x.body["CancellationReasons"])), canonical(compare.in_order(y.body["CancellationReasons"])))
     if x.type == "TransactionCanceledException" and y.status == 400:
         reasons = [r for r in x.body["CancellationReasons"] if r["Code"] == "ValidationError"]
         return "statement-cancel" if any(r["Message"] == y.message or wording(r["Message"], y.message) for r in reasons) else None
@@ -110,7 +111,7 @@ def explain(operation, body, x, y, a, b):
         if flipped(body):
             return "statement-flipped"
         if operation == "BatchExecuteStatement":
-            return explain_members(canonical(x.body["Responses"]), canonical(y.body["Responses"]))
+            return explain_members(canonical(compare.in_order(x.body["Responses"])), canonical(compare.in_order(y.body["Responses"])))
         if operation == "ExecuteStatement" and forgets_filter(body["Statement"], a["body"]["Items"], b["body"]["Items"]):
             return "statement-filter"
         return None

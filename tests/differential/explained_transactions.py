@@ -108,5 +108,6 @@ def explain(operation, body, x, y, unexplained):
             if rule is not None:
                 return rule
     if y.status == 200:
-        return unexplained
+        absent = "update.updateExpression' failed to satisfy constraint: Member must not be null" in (x.message or "")
+        return "update-absent" if absent else unexplained
     return "order-of-checks"
