@@ -11,6 +11,7 @@
 
 #define LATE_S 600 /* from then on every region deletes */
 #define HOUR_MS 3600000
+#define NEVER_S (EXPIRES_SOON_S + 1000) /* from now: after the world's life, whose ends may take minutes */
 #define STEPS 3 /* of a walk: each looks over several tables */
 
 static uint64_t
@@ -34,7 +35,7 @@ expiry_draw(struct world *world)
 	       : kind < 60 ? now_s(world) + rng_below(&world->rng, 4)
 	       : kind < 75 ? now_s(world) - 1 - rng_below(&world->rng, 5)
 	       : kind < 90 ? long_over(world)
-			   : now_s(world) + EXPIRES_SOON_S + 1000;
+			   : now_s(world) + NEVER_S;
 }
 
 /* --- UpdateTimeToLive --- */
@@ -156,8 +157,8 @@ switched_off(struct world *world, uint8_t region, const struct world_table *tabl
 static void
 by_a_wrong_clock(struct world *world, uint8_t region, const struct world_table *table, uint8_t key)
 {
-	client_write_until(world, region, table, key, CLIENT_PUT,
-	    now_s(world) + EXPIRES_SOON_S + 1 + rng_below(&world->rng, 1000));
+	client_write_until(
+	    world, region, table, key, CLIENT_PUT, now_s(world) + NEVER_S + rng_below(&world->rng, 1000));
 	world_work(world, 10 + rng_below(&world->rng, 40));
 	if (!world->plan.watched)
 		return;

@@ -25,6 +25,13 @@ heal(struct world *world)
 	world_tell(world, "-- everything heals");
 }
 
+/* Ready, and said to be so: that fact is written a while after, and later still where the clock is wrong. */
+static bool
+is_ready(const struct table *table, const struct replica *own, enum replica_state state)
+{
+	return state == REPLICA_ACTIVE && (!table->global || (own->status == TABLE_ACTIVE && own->claimed));
+}
+
 /* Why this region's replica of a table is not yet what the facts say; false: it is. */
 static bool
 replica_pending(struct world *world, uint8_t r, const struct table *table, char *why, size_t room)
@@ -38,14 +45,15 @@ replica_pending(struct world *world, uint8_t r, const struct table *table, char 
 		others |= &table->replicas[i] != own && table->replicas[i].wanted;
 	if (table->deleted ? state == REPLICA_ABSENT
 	    : own == NULL  ? state == REPLICA_ABSENT || !table->global
-	    : own->wanted  ? state == REPLICA_ACTIVE || own->status == TABLE_CREATION_FAILED
+	    : own->wanted  ? is_ready(table, own, state) || own->status == TABLE_CREATION_FAILED
 			   : state == REPLICA_ABSENT || (state == REPLICA_LEAVING && !others))
 		return false;
 	snprintf(why, room, "r%u's replica of table %llx is in state %d%s", r, (unsigned long long)table->id,
 	    state,
-	    table->deleted               ? ", and it is deleted"
-	    : own != NULL && own->wanted ? ""
-					 : ", and it is not wanted");
+	    table->deleted                ? ", and it is deleted"
+	    : own == NULL || !own->wanted ? ", and it is not wanted"
+	    : state == REPLICA_ACTIVE     ? ", and no fact says so"
+					  : "");
 	return true;
 }
 
