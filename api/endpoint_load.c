@@ -71,11 +71,14 @@ load__piece(struct answer *answer)
 	submit(answer, piece_run);
 }
 
-/* A built-in table of a region that is new: nothing in it, nothing taken from anybody. */
+/*
+ * A built-in table of a region that is new: nothing in it, nothing taken from anybody. An empty conflict log beside tables in service is
+ * none: it must take what their merging finds, and one that is loaded anew takes nothing.
+ */
 static bool
-is_fresh(const struct table_view *view)
+is_fresh(const struct group *group, const struct table_view *view)
 {
-	if (view->id != TABLE_CATALOG && view->id != TABLE_CONFLICTS)
+	if ((view->id != TABLE_CATALOG && view->id != TABLE_CONFLICTS) || group_in_service(group))
 		return false;
 	for (size_t i = 0; i < view->vector.n; i++)
 		if (view->vector.entries[i].mark.seq != 0)
@@ -131,7 +134,7 @@ boot_run(struct commit_op *op, struct group *group, struct tide_error *error)
 	if (ask->restart)
 		return TIDE_OK; /* it was loaded to the end meanwhile */
 	if ((view.state == REPLICA_CATCHUP && view.rejoin == REJOIN_NONE) ||
-	    (view.state == REPLICA_ACTIVE && is_fresh(&view)))
+	    (view.state == REPLICA_ACTIVE && is_fresh(group, &view)))
 		return load_anew(group, ask->table);
 	/* It holds up all that follows beside it until it has rejoined; then it leaves again. */
 	if (view.state == REPLICA_LEAVING &&

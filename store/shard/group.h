@@ -201,6 +201,9 @@ tide_err group_load(struct group *group, const struct load_piece *piece, struct 
 /** Forget a bootstrap under way and what it loaded: start over. */
 tide_err group_load_restart(struct group *group, uint64_t table);
 
+/** A table that clients made, and that other regions have too, is in service here, or is on its way back: the region is no new one. */
+bool group_in_service(const struct group *group);
+
 /**
  * The records that this replica needs next are kept nowhere any more. It is marked (REJOIN_NEEDED), or, where the region is on its way back
  * already, begins to load a snapshot like the others. `*fresh`: it was not known before.

@@ -38,6 +38,22 @@ note_step(struct group *group, uint64_t table, enum rejoin_step step)
 	return group__note(group, &note);
 }
 
+bool
+group_in_service(const struct group *group)
+{
+	const struct fold *work = &group->shard->work;
+
+	for (size_t i = 0; i < work->n_tables; i++) {
+		const struct table_fold *table = work->tables[i];
+
+		if (table->id > TABLE_BUILT_IN_MAX && table->shared &&
+		    (table->state == REPLICA_ACTIVE || table->state == REPLICA_LEAVING ||
+			table->rejoin != REJOIN_NONE))
+			return true;
+	}
+	return false;
+}
+
 tide_err
 group_rejoin_needed(struct group *group, uint64_t id, bool *fresh)
 {

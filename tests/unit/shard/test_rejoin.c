@@ -401,6 +401,55 @@ built_in_tables_are_merged_like_others(void **state)
 	finish(&world, 6);
 }
 
+static bool
+in_service(struct world *world, unsigned region)
+{
+	struct group *group = group_open(world->shard[region]);
+	bool is = group_in_service(group);
+
+	assert_int_equal(group_commit(group, NULL), TIDE_OK);
+	return is;
+}
+
+static void
+a_region_is_new_until_a_table_of_it_is_in_service(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_open(&world, 2, "leveldb");
+	put_in(&world, 1, TABLE_CATALOG, "fact", "1");
+	assert_false(in_service(&world, 1));
+	set_state(&world, 1, USER_TABLE, REPLICA_CREATING);
+	assert_false(in_service(&world, 1));
+	set_state(&world, 1, USER_TABLE, REPLICA_CATCHUP);
+	assert_false(in_service(&world, 1));
+	set_state(&world, 1, USER_TABLE, REPLICA_ACTIVE);
+	assert_true(in_service(&world, 1));
+	world_close(&world);
+}
+
+/* Region 2 merges what has seen all that it wrote: of the conflicts it never hears but by region 1's log. */
+static void
+an_empty_log_that_rejoins_takes_what_only_this_merge_finds(void **state)
+{
+	struct world world;
+
+	(void)state;
+	apart(&world, 2);
+	assert_int_equal(count_items(&world, 1, TABLE_CONFLICTS, false), 0);
+	rejoin_start(&world, 1, TABLE_CONFLICTS);
+	rejoin_start(&world, 1, USER_TABLE);
+	load_all(&world, 1, 2, TABLE_CONFLICTS);
+	load_all(&world, 1, 2, USER_TABLE);
+	rejoin_merge(&world, 1);
+	assert_true(in_service(&world, 1)); /* in CATCHUP, and on its way back */
+	assert_int_equal(count_items(&world, 1, TABLE_CONFLICTS, false), 6);
+	rejoin(&world, 2, 1, USER_TABLE);
+	assert_int_equal(count_items(&world, 2, TABLE_CONFLICTS, false), 0);
+	finish(&world, 6);
+}
+
 static void
 a_relay_that_merged_does_not_skip_what_it_has_no_records_of(void **state)
 {
@@ -538,6 +587,8 @@ main(void)
 	    cmocka_unit_test(two_that_need_each_other_both_come_back),
 	    cmocka_unit_test(a_table_that_goes_takes_its_snapshot_along),
 	    cmocka_unit_test(built_in_tables_are_merged_like_others),
+	    cmocka_unit_test(a_region_is_new_until_a_table_of_it_is_in_service),
+	    cmocka_unit_test(an_empty_log_that_rejoins_takes_what_only_this_merge_finds),
 	    cmocka_unit_test(a_relay_that_merged_does_not_skip_what_it_has_no_records_of),
 	    cmocka_unit_test(what_a_relay_had_before_it_still_relays),
 	    cmocka_unit_test(a_relay_under_way_breaks_off_when_its_replica_is_merged),
