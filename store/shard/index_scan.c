@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "store/shard/index_priv.h"
+#include "store/shard/walk.h"
 
 static struct index_view
 view_of(const struct index_fold *index)
@@ -82,16 +83,13 @@ shard_index_backfilling(struct shard *shard, uint64_t *table_id, uint64_t *id)
 }
 
 struct index_scan {
-	struct shard *shard;
+	struct walk walk;
 	struct kv_snapshot *snapshot;
-	struct kv_iterator *it;
 	uint64_t table;
 	struct buf form;
 	struct index_def def; /* borrows from `form` */
-	struct buf from, to; /* store keys; `to` is exclusive */
-	struct buf last; /* the store key that was given last */
 	struct buf key, item; /* of the item */
-	bool backward, whole, started;
+	bool whole;
 };
 
 void
@@ -99,14 +97,10 @@ shard_index_scan_close(struct index_scan *scan)
 {
 	if (scan == NULL)
 		return;
-	if (scan->it != NULL)
-		kv_iterator_free(scan->it);
+	walk__fini(&scan->walk);
 	if (scan->snapshot != NULL)
-		kv_snapshot_release(scan->shard->kv, scan->snapshot);
+		kv_snapshot_release(scan->walk.shard->kv, scan->snapshot);
 	buf_fini(&scan->form);
-	buf_fini(&scan->from);
-	buf_fini(&scan->to);
-	buf_fini(&scan->last);
 	buf_fini(&scan->key);
 	buf_fini(&scan->item);
 	free(scan);
@@ -116,14 +110,14 @@ shard_index_scan_close(struct index_scan *scan)
 static tide_err
 take(struct index_scan *scan, const struct index_scan_range *range)
 {
-	const struct index_fold *index = find(scan->shard, range->table, range->index);
+	const struct index_fold *index = find(scan->walk.shard, range->table, range->index);
 
 	if (index == NULL)
 		return TIDE_NOTFOUND;
 	if (index->state != INDEX_COMPLETE)
 		return TIDE_AGAIN;
 	buf_append(&scan->form, index->form.at, index->form.n);
-	scan->snapshot = kv_snapshot_take(scan->shard->kv);
+	scan->snapshot = kv_snapshot_take(scan->walk.shard->kv);
 	if (buf_check(&scan->form) != TIDE_OK || scan->snapshot == NULL)
 		return TIDE_NOMEM;
 	return index_def_decode(buf_bytes(&scan->form), &scan->def);
@@ -133,28 +127,27 @@ tide_err
 shard_index_scan_open(struct shard *shard, const struct index_scan_range *range, struct index_scan **out)
 {
 	struct index_scan *scan = calloc(1, sizeof *scan);
+	struct buf *to;
 	tide_err rc;
 
 	if (scan == NULL)
 		return TIDE_NOMEM;
-	scan->shard = shard;
+	to = &scan->walk.to;
+	scan->walk.shard = shard;
+	scan->walk.backward = range->backward;
 	scan->table = range->table;
-	scan->backward = range->backward;
 	pthread_mutex_lock(&shard->lock);
 	rc = take(scan, range);
 	pthread_mutex_unlock(&shard->lock);
 	if (rc == TIDE_OK) {
 		scan->whole = range->whole || scan->def.projection == INDEX_ALL;
-		index_space_key(range->table, range->index, range->from, &scan->from);
-		index_space_key(range->table, range->index, range->to, &scan->to);
+		index_space_key(range->table, range->index, range->from, &scan->walk.from);
+		index_space_key(range->table, range->index, range->to, to);
 		/* Ids are not the greatest there are: what comes behind all of the index's keys is the next id. */
 		if (range->to.n == 0)
-			for (size_t i = INDEX_PREFIX; i > 1 && !scan->to.failed && ++scan->to.at[i - 1] == 0;
-			     i--)
+			for (size_t i = INDEX_PREFIX; i > 1 && !to->failed && ++to->at[i - 1] == 0; i--)
 				;
-		scan->it = kv_iterator_new(shard->kv, scan->snapshot);
-		if (scan->it == NULL || scan->from.failed || scan->to.failed)
-			rc = TIDE_NOMEM;
+		rc = walk__open(&scan->walk, scan->snapshot);
 	}
 	if (rc != TIDE_OK) {
 		shard_index_scan_close(scan);
@@ -162,45 +155,6 @@ shard_index_scan_open(struct shard *shard, const struct index_scan_range *range,
 	}
 	*out = scan;
 	return TIDE_OK;
-}
-
-static void
-move(struct index_scan *scan)
-{
-	if (scan->started) {
-		if (scan->backward)
-			kv_iterator_prev(scan->it);
-		else
-			kv_iterator_next(scan->it);
-		return;
-	}
-	scan->started = true;
-	kv_iterator_seek(scan->it, buf_bytes(scan->backward ? &scan->to : &scan->from));
-	if (!scan->backward)
-		return;
-	if (kv_iterator_valid(scan->it))
-		kv_iterator_prev(scan->it);
-	else
-		kv_iterator_seek_last(scan->it);
-}
-
-/* Damage behind the entry that was given last: name it. */
-static tide_err
-skipped(struct index_scan *scan, tide_err rc)
-{
-	struct bytes low = buf_bytes(scan->last.n > 0 && !scan->backward ? &scan->last : &scan->from);
-
-	if (rc != TIDE_CORRUPT && rc != TIDE_IO)
-		return rc;
-	if (scan->backward && kv_iterator_valid(scan->it) &&
-	    bytes_compare(kv_iterator_key(scan->it), low) > 0)
-		low = kv_iterator_key(scan->it);
-	buf_clear(&scan->key);
-	buf_append(&scan->key, low.at, low.n);
-	buf_append_byte(&scan->key, 0);
-	if (buf_check(&scan->key) == TIDE_OK)
-		shard__damaged(scan->shard, buf_bytes(&scan->key));
-	return rc;
 }
 
 /* The item beside its entry. An entry without one is damage: both change in one batch. */
@@ -214,9 +168,9 @@ read_item(struct index_scan *scan, struct bytes item_key, struct bytes *image)
 	space_key(scan->table, item_key, &scan->key);
 	if ((rc = buf_check(&scan->key)) != TIDE_OK)
 		return rc;
-	rc = kv_get(scan->shard->kv, scan->snapshot, buf_bytes(&scan->key), &scan->item);
+	rc = kv_get(scan->walk.shard->kv, scan->snapshot, buf_bytes(&scan->key), &scan->item);
 	if (rc == TIDE_CORRUPT || rc == TIDE_IO)
-		shard__damaged(scan->shard, buf_bytes(&scan->key));
+		shard__damaged(scan->walk.shard, buf_bytes(&scan->key));
 	if (rc == TIDE_OK)
 		rc = stored_decode(buf_bytes(&scan->item), &stored);
 	if (rc == TIDE_NOTFOUND || (rc == TIDE_OK && stored.tombstone))
@@ -232,24 +186,13 @@ shard_index_scan_next(struct index_scan *scan, struct index_row *out)
 	struct bytes store_key;
 	tide_err rc;
 
-	move(scan);
-	if ((rc = kv_iterator_check(scan->it)) != TIDE_OK)
-		return skipped(scan, rc);
-	if (!kv_iterator_valid(scan->it))
-		return TIDE_NOTFOUND;
-	store_key = kv_iterator_key(scan->it);
-	if (scan->backward ? bytes_compare(store_key, buf_bytes(&scan->from)) < 0
-			   : bytes_compare(store_key, buf_bytes(&scan->to)) >= 0)
-		return TIDE_NOTFOUND;
-	buf_clear(&scan->last);
-	buf_append(&scan->last, store_key.at, store_key.n);
-	if ((rc = buf_check(&scan->last)) != TIDE_OK)
+	if ((rc = walk__next(&scan->walk, &store_key)) != TIDE_OK)
 		return rc;
-	out->entry_key = index_space_entry(buf_bytes(&scan->last));
+	out->entry_key = index_space_entry(store_key);
 	if (!index_item_key(&scan->def, out->entry_key, &out->item_key))
 		return TIDE_CORRUPT;
 	if (scan->whole)
 		return read_item(scan, out->item_key, &out->image);
-	out->image = kv_iterator_value(scan->it);
+	out->image = kv_iterator_value(scan->walk.it);
 	return TIDE_OK;
 }

@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "store/shard/shard_priv.h"
+#include "store/shard/walk.h"
 
 tide_err
 shard_get(struct shard *shard, uint64_t table, struct bytes key, struct buf *raw, struct stored *out)
@@ -28,11 +28,8 @@ shard_get(struct shard *shard, uint64_t table, struct bytes key, struct buf *raw
 }
 
 struct shard_scan {
-	struct shard *shard;
-	struct kv_iterator *it;
-	struct buf from, to; /* store keys; `to` is exclusive */
-	struct buf last; /* the key that was given last */
-	bool backward, tombstones, started;
+	struct walk walk;
+	bool tombstones;
 };
 
 void
@@ -40,11 +37,7 @@ shard_scan_close(struct shard_scan *scan)
 {
 	if (scan == NULL)
 		return;
-	if (scan->it != NULL)
-		kv_iterator_free(scan->it);
-	buf_fini(&scan->from);
-	buf_fini(&scan->to);
-	buf_fini(&scan->last);
+	walk__fini(&scan->walk);
 	free(scan);
 }
 
@@ -53,21 +46,21 @@ shard__scan_open(struct shard *shard, struct kv_snapshot *snapshot, const struct
     struct shard_scan **out)
 {
 	struct shard_scan *scan = calloc(1, sizeof *scan);
+	tide_err rc;
 
 	if (scan == NULL)
 		return TIDE_NOMEM;
-	scan->shard = shard;
-	scan->backward = range->backward;
+	scan->walk.shard = shard;
+	scan->walk.backward = range->backward;
 	scan->tombstones = range->tombstones;
-	space_key(range->table, range->from, &scan->from);
+	space_key(range->table, range->from, &scan->walk.from);
 	if (range->to.n > 0)
-		space_key(range->table, range->to, &scan->to);
+		space_key(range->table, range->to, &scan->walk.to);
 	else
-		space_key(range->table + 1, BYTES_NONE, &scan->to);
-	scan->it = kv_iterator_new(shard->kv, snapshot);
-	if (scan->it == NULL || scan->from.failed || scan->to.failed) {
+		space_key(range->table + 1, BYTES_NONE, &scan->walk.to);
+	if ((rc = walk__open(&scan->walk, snapshot)) != TIDE_OK) {
 		shard_scan_close(scan);
-		return TIDE_NOMEM;
+		return rc;
 	}
 	*out = scan;
 	return TIDE_OK;
@@ -79,70 +72,18 @@ shard_scan_open(struct shard *shard, const struct shard_scan_range *range, struc
 	return shard__scan_open(shard, NULL, range, out);
 }
 
-static void
-move(struct shard_scan *scan)
-{
-	if (scan->started) {
-		if (scan->backward)
-			kv_iterator_prev(scan->it);
-		else
-			kv_iterator_next(scan->it);
-		return;
-	}
-	scan->started = true;
-	kv_iterator_seek(scan->it, buf_bytes(scan->backward ? &scan->to : &scan->from));
-	if (!scan->backward)
-		return;
-	if (kv_iterator_valid(scan->it))
-		kv_iterator_prev(scan->it);
-	else
-		kv_iterator_seek_last(scan->it);
-}
-
-/* What the walk skipped lies between the key given last and where it stands now. */
-static tide_err
-skipped(struct shard_scan *scan, tide_err rc)
-{
-	struct bytes low = buf_bytes(scan->last.n > 0 && !scan->backward ? &scan->last : &scan->from);
-	struct buf key = {0};
-
-	if (rc != TIDE_CORRUPT && rc != TIDE_IO)
-		return rc;
-	if (scan->backward && kv_iterator_valid(scan->it) &&
-	    bytes_compare(kv_iterator_key(scan->it), low) > 0)
-		low = kv_iterator_key(scan->it);
-	buf_append(&key, low.at, low.n);
-	buf_append_byte(&key, 0);
-	if (buf_check(&key) == TIDE_OK)
-		shard__damaged(scan->shard, buf_bytes(&key));
-	buf_fini(&key);
-	return rc;
-}
-
 tide_err
 shard_scan_next(struct shard_scan *scan, struct bytes *key, struct stored *out)
 {
-	for (;;) {
-		struct bytes store_key;
-		tide_err rc;
+	struct bytes store_key;
+	tide_err rc;
 
-		move(scan);
-		/* After each step: an iterator goes on behind what it cannot read, and nothing may be left out. */
-		if ((rc = kv_iterator_check(scan->it)) != TIDE_OK)
-			return skipped(scan, rc);
-		if (!kv_iterator_valid(scan->it))
-			return TIDE_NOTFOUND;
-		store_key = kv_iterator_key(scan->it);
-		if (scan->backward ? bytes_compare(store_key, buf_bytes(&scan->from)) < 0
-				   : bytes_compare(store_key, buf_bytes(&scan->to)) >= 0)
-			return TIDE_NOTFOUND;
-		buf_clear(&scan->last);
-		buf_append(&scan->last, store_key.at, store_key.n);
-		if ((rc = stored_decode(kv_iterator_value(scan->it), out)) != TIDE_OK)
+	do {
+		if ((rc = walk__next(&scan->walk, &store_key)) != TIDE_OK)
 			return rc;
-		if (out->tombstone && !scan->tombstones)
-			continue;
-		*key = space_item_key(store_key);
-		return TIDE_OK;
-	}
+		if ((rc = stored_decode(kv_iterator_value(scan->walk.it), out)) != TIDE_OK)
+			return rc;
+	} while (out->tombstone && !scan->tombstones);
+	*key = space_item_key(store_key);
+	return TIDE_OK;
 }
