@@ -250,19 +250,13 @@ static bool
 add_actions(void *arg, const struct scaling_target *target)
 {
 	struct scaling_page *page = arg;
-	char key[1000];
 
 	if (!scaling_page_wants(page, target->resource, target->dimension))
 		return true;
 	for (uint32_t i = 0; i < target->n_actions && !page->more; i++) {
 		const struct scaling_action *a = &target->actions[i];
 
-		if (!scaling_page_names(page, a->name))
-			continue;
-		snprintf(key, sizeof key, "%.*s#%s#%.*s", (int)target->resource.n,
-		    (const char *)target->resource.at, scaling_dimension_name(target->dimension),
-		    (int)(a->name.n > 256 ? 256 : a->name.n), (const char *)a->name.at);
-		if (scaling_page_takes(page, key))
+		if (scaling_page_takes_of(page, target, a->name))
 			write_action(&page->request->reply, &page->request->region->config, target, a);
 	}
 	return !page->more;

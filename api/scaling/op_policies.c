@@ -297,19 +297,13 @@ static bool
 add_policies(void *arg, const struct scaling_target *target)
 {
 	struct scaling_page *page = arg;
-	char key[1000];
 
 	if (!scaling_page_wants(page, target->resource, target->dimension))
 		return true;
 	for (uint32_t i = 0; i < target->n_policies && !page->more; i++) {
 		const struct scaling_policy *p = &target->policies[i];
 
-		if (!scaling_page_names(page, p->name))
-			continue;
-		snprintf(key, sizeof key, "%.*s#%s#%.*s", (int)target->resource.n,
-		    (const char *)target->resource.at, scaling_dimension_name(target->dimension),
-		    (int)(p->name.n > 256 ? 256 : p->name.n), (const char *)p->name.at);
-		if (scaling_page_takes(page, key))
+		if (scaling_page_takes_of(page, target, p->name))
 			write_policy(&page->request->reply, &page->request->region->config, target, p);
 	}
 	return !page->more;

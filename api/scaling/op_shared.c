@@ -1,5 +1,7 @@
 #include "api/scaling/op_shared.h"
 
+#include <stdio.h>
+
 #include "api/membership.h"
 
 const char *const scaling_namespaces[] = {"cassandra", "dynamodb", "lambda", "rds", "sagemaker", "kafka",
@@ -188,6 +190,19 @@ scaling_page_names(const struct scaling_page *page, struct bytes name)
 		if (bytes_equal(page->names->array.at[i].text, name))
 			return true;
 	return false;
+}
+
+bool
+scaling_page_takes_of(struct scaling_page *page, const struct scaling_target *target, struct bytes name)
+{
+	char key[1000];
+
+	if (!scaling_page_names(page, name))
+		return false;
+	snprintf(key, sizeof key, "%.*s#%s#%.*s", (int)target->resource.n, (const char *)target->resource.at,
+	    scaling_dimension_name(target->dimension), (int)(name.n > 256 ? 256 : name.n),
+	    (const char *)name.at);
+	return scaling_page_takes(page, key);
 }
 
 void

@@ -88,6 +88,9 @@ bool scaling_page_wants(
 /** Is the name among those that were asked for? */
 bool scaling_page_names(const struct scaling_page *page, struct bytes name);
 
+/** scaling_page_takes of what has that name in a target (a policy, an action), if the name is asked for. */
+bool scaling_page_takes_of(struct scaling_page *page, const struct scaling_target *target, struct bytes name);
+
 /** End the answer and send it. */
 void scaling_page_end(struct scaling_page *page);
 
